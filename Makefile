@@ -1,0 +1,135 @@
+# Hallmark. `make help` lists what there is to make.
+#
+# One file, non-recursive. Sources are found by directory: lib/*.c is shared,
+# each program has a folder, test/unit/test_*.c and test/fuzz/fuzz_*.c are one
+# binary each. Libraries come from pkg-config; nothing is downloaded here.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+DESTDIR ?=
+O ?= build
+V ?= 0
+DEVELOPER ?= 0
+SAN ?=
+COVERAGE ?= 0
+
+Q := $(if $(filter 1,$(V)),,@)
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+
+# --- flags -------------------------------------------------------------------
+cc-option = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null \
+	2>/dev/null && echo $(1))
+WARN := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wvla \
+	-Wformat=2 -Wundef -Wswitch-enum -Wcast-qual -Wwrite-strings \
+	-Wstrict-prototypes -Wmissing-prototypes -Wimplicit-fallthrough
+HARDEN := -fstack-protector-strong -fPIE \
+	$(call cc-option,-fstack-clash-protection) \
+	$(call cc-option,-fcf-protection) \
+	$(call cc-option,-ftrivial-auto-var-init=zero) \
+	$(call cc-option,-fstrict-flex-arrays=3)
+CFLAGS ?= -O2 -g
+ALL_CPPFLAGS := -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	-DHM_VERSION='"$(VERSION)"' -DHM_PREFIX='"$(PREFIX)"' \
+	-include lib/banned.h $(CPPFLAGS)
+ALL_CFLAGS := -std=gnu17 $(WARN) $(HARDEN) -ffile-prefix-map=$(CURDIR)/= \
+	$(CFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
+	$(LDFLAGS)
+ifeq ($(DEVELOPER),1)
+ALL_CFLAGS += -Werror
+endif
+ifneq ($(SAN),)
+ALL_CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+ALL_LDFLAGS += -fsanitize=$(SAN)
+else ifeq ($(COVERAGE),0)
+ALL_CPPFLAGS += $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif
+ifeq ($(COVERAGE),1)
+ALL_CFLAGS += --coverage -O0
+ALL_LDFLAGS += --coverage
+endif
+
+# --- libraries: one short, visible list per program ---------------------------
+pkg = $(shell $(PKG_CONFIG) --libs $(1))
+LIBS_CRYPTO := $(call pkg,libcrypto)
+LIBS_JSON := $(call pkg,jansson)
+LIBS_CBOR := $(call pkg,libcbor)
+LIBS_SSL := $(call pkg,libssl)
+LIBS_ARCHIVE := $(call pkg,libarchive)
+LIBS_CURL := $(call pkg,libcurl)
+# Only sha1dc out of libgit2's static archive: see lib/gitid.c.
+LIBS_GITHASH := $(shell $(PKG_CONFIG) --variable=libdir libgit2)/libgit2.a
+
+LIBS_hallmark := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CRYPTO)
+LIBS_enclave-worker := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_SSL) $(LIBS_CRYPTO) \
+	$(LIBS_ARCHIVE) $(LIBS_GITHASH)
+LIBS_runner-hook := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CURL) $(LIBS_CRYPTO) \
+	$(LIBS_GITHASH)
+LIBS_test := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CURL) $(LIBS_SSL) $(LIBS_CRYPTO) \
+	$(LIBS_ARCHIVE) $(LIBS_GITHASH)
+
+# --- what is built -------------------------------------------------------------
+PROGRAMS := runner-hook enclave-worker hallmark
+DIR_runner-hook := runner-hook
+DIR_enclave-worker := enclave-worker
+DIR_hallmark := verifier
+
+objs = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)/*.c) $(wildcard $(1)/*/*.c))
+LIB_A := $(O)/libhallmark.a
+prog_a = $(O)/lib$(1)-parts.a
+prog_parts = $(filter-out $(O)/$(DIR_$(1))/main.o,$(call objs,$(DIR_$(1))))
+ALL_A := $(foreach p,$(PROGRAMS),$(call prog_a,$(p))) $(LIB_A)
+
+UNIT := $(patsubst test/unit/%.c,$(O)/test/unit/%,$(wildcard test/unit/test_*.c))
+FUZZ := $(patsubst test/fuzz/%.c,$(O)/test/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
+TESTBIN := $(patsubst test/tools/%.c,$(O)/test/tools/%,$(wildcard test/tools/*.c))
+
+.PHONY: all help clean install uninstall test check check-unit test-bins lint \
+	format format-check fuzz coverage bench demo deps
+all: $(addprefix $(O)/,$(PROGRAMS))	## build the three programs (default)
+
+help:					## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*##\(.*\)/  make \1\t\2/p' Makefile \
+	| expand -t 24
+	@echo 'Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR O=DIR V=1 DEVELOPER=1 SAN=address,undefined'
+
+# Rebuild everything when the flags change.
+CONFIG := $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+$(O)/.build-config: FORCE
+	@mkdir -p $(O); printf '%s\n' '$(subst ','\'',$(CONFIG))' >$@.new; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
+
+$(O)/%.o: %.c $(O)/.build-config
+	@mkdir -p $(@D)
+	@$(if $(Q),echo "  CC  $<")
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+define archive
+	@rm -f $@
+	$(Q)ar rcsD $@ $^
+endef
+$(LIB_A): $(call objs,lib)
+	$(archive)
+define program_template
+$(call prog_a,$(1)): $(call prog_parts,$(1))
+	@rm -f $$@
+	$$(Q)ar rcsD $$@ $$^
+$(O)/$(1): $(O)/$(DIR_$(1))/main.o $(call prog_a,$(1)) $(LIB_A)
+	@$$(if $$(Q),echo "  LD  $$@")
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS_$(1))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_template,$(p))))
+
+$(UNIT) $(FUZZ) $(TESTBIN): $(O)/test/%: $(O)/test/%.o $(ALL_A)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(findstring fuzz_,$@),$(FUZZ_LDFLAGS)) \
+		-o $@ $< $(if $(and $(findstring fuzz_,$@),$(if $(FUZZ_LDFLAGS),,1)),test/fuzz/driver.c -I. -D_GNU_SOURCE) \
+		$(ALL_A) $(LIBS_test)
+test-bins: $(UNIT) $(FUZZ) $(TESTBIN)
+
+clean:					## remove what make made
+	rm -rf $(O)
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

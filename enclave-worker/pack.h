@@ -1,0 +1,28 @@
+/*
+ * Steps 6 to 8: from measured outputs to the release tar. Makes the one-time key
+ * K, S, the attestation AT (through the attester), E, both envelopes and
+ * bundles, checks that the document binds what we asked, erases K, and streams
+ * the deterministic tar; every output is hashed again while it is packed.
+ */
+#pragma once
+
+#include "attester.h"
+#include "lib/archive.h"
+
+struct hm_pack {
+	const struct hm_build_facts *facts;	/* log and network digests filled */
+	int root_fd;				/* source root with the outputs */
+	int log_fd;				/* build.log, readable, from 0 */
+	struct hm_slice network_json;
+	struct hm_slice nonce;			/* empty = none */
+	struct hm_attester *attester;
+	/* filled by hm_pack_attest */
+	struct hm_buf document, provenance_bundle, evidence_bundle;
+};
+void hm_pack_init(struct hm_pack *p);
+void hm_pack_release(struct hm_pack *p);
+/* K, S, AT, E. */
+int hm_pack_attest(struct hm_pack *p, struct hm_err *err) HM_MUST_CHECK;
+/* The tar, into sink. HM_E_POLICY if an output changed since it was measured. */
+int hm_pack_write(struct hm_pack *p, hm_tar_sink_fn sink, void *ctx,
+		  struct hm_err *err) HM_MUST_CHECK;
