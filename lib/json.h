@@ -1,5 +1,5 @@
 /*
- * Strict JSON (RFC 8259) over jansson, the only file that knows jansson.
+ * Strict JSON (RFC 8259) over jansson; json.c is the only file that knows it.
  * Duplicate keys, trailing data, invalid UTF-8, NUL in strings, numbers outside
  * int64, nesting over HM_JSON_DEPTH and input over the given size are refused.
  * Signed JSON is never re-serialised: sign and compare bytes.
@@ -42,7 +42,13 @@ const char *hm_json_type_name(const struct hm_json *v);	/* "a string", ... */
 const struct hm_json *hm_json_get(const struct hm_json *object, const char *key);
 size_t hm_json_count(const struct hm_json *v);	/* members or elements */
 const struct hm_json *hm_json_at(const struct hm_json *array, size_t i);
-/* Members in the order of the text; i < hm_json_count(). */
+/*
+ * Members in the order of the text. Start with *key = NULL; at the end the
+ * result and *key are NULL. The object must not change meanwhile.
+ */
+const struct hm_json *hm_json_next(const struct hm_json *object,
+				   const char **key);
+/* The same by number, NULL past the end. Walks from the first: O(i). */
 const struct hm_json *hm_json_member(const struct hm_json *object, size_t i,
 				     const char **ret_key);
 /* NULL when not a string; NUL-terminated, valid UTF-8, no NUL inside. */
@@ -83,12 +89,17 @@ struct hm_json *hm_json_copy(const struct hm_json *v);	/* deep */
 /* false (and v freed) on failure. An existing key is replaced. */
 bool hm_json_set(struct hm_json *object, const char *key, struct hm_json *v);
 bool hm_json_append(struct hm_json *array, struct hm_json *v);
+/* NULL, or what stands in a tree where a value could not be made. */
+bool hm_json_failed(const struct hm_json *v);
 
 enum hm_json_style {
 	HM_JSON_COMPACT,	/* insertion order, no blanks */
 	HM_JSON_CANONICAL,	/* sorted keys, no blanks: RFC 8785 for ASCII */
 	HM_JSON_PRETTY,		/* insertion order, two blanks */
 };
-/* Appends; no newline at the end. NULL v is HM_E_NOMEM. */
+/*
+ * Appends; no newline at the end. NULL v is HM_E_NOMEM, a number with a
+ * fraction HM_E_FORMAT. Controls are written as RFC 8785 wants in every style.
+ */
 int hm_json_write(const struct hm_json *v, enum hm_json_style style,
 		  struct hm_buf *b, struct hm_err *err) HM_MUST_CHECK;
