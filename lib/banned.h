@@ -6,5 +6,12 @@
 #include <string.h>
 #include <time.h>
 
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol strtol strtoul gets
-#pragma GCC poison alloca system popen mktemp tmpnam localtime ctime asctime gmtime rand srand
+/* Some of them are macros of the C library; poisoning wants plain names. */
+#undef alloca
+#undef sprintf
+#undef vsprintf
+#undef strncpy
+#undef strncat
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok
+#pragma GCC poison atoi atol strtol strtoul gets alloca system popen mktemp
+#pragma GCC poison tmpnam localtime ctime asctime gmtime rand srand

@@ -5,7 +5,7 @@
 
 /* out needs 2*len+1 bytes; lower case, NUL terminated. */
 void hm_hex(const void *data, size_t len, char *out);
-/* Exactly 2*len digits, lower case only when strict. False otherwise. */
+/* Exactly 2*len lower-case digits. False otherwise. */
 bool hm_unhex(struct hm_slice text, uint8_t *out, size_t len);
 int hm_base64_add(struct hm_buf *b, struct hm_slice data,
 		  struct hm_err *err) HM_MUST_CHECK;
