@@ -64,7 +64,7 @@ LIBS_GITHASH := $(shell $(PKG_CONFIG) --variable=libdir libgit2)/libgit2.a
 
 LIBS_hallmark := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CRYPTO)
 LIBS_enclave-worker := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_SSL) $(LIBS_CRYPTO) \
-	$(LIBS_ARCHIVE) $(LIBS_GITHASH)
+	$(LIBS_GITHASH)
 LIBS_runner-hook := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CURL) $(LIBS_CRYPTO) \
 	$(LIBS_GITHASH)
 LIBS_test := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CURL) $(LIBS_SSL) $(LIBS_CRYPTO) \
