@@ -45,13 +45,30 @@ int hm_deadline_left(hm_deadline_t deadline)
 	return left > 86400000 ? 86400000 : (int)left;
 }
 
+static int cancel_fd = -1;
+
+void hm_io_set_cancel_fd(int fd)
+{
+	cancel_fd = fd;
+}
+
+int hm_io_cancel_fd(void)
+{
+	return cancel_fd;
+}
+
 int hm_io_wait(int fd, short events, hm_deadline_t deadline, const char *what,
 	       struct hm_err *err)
 {
 	for (;;) {
-		struct pollfd p = {.fd = fd, .events = events};
-		int n = poll(&p, 1, hm_deadline_left(deadline));
+		struct pollfd p[2] = {
+			{.fd = fd, .events = events},
+			{.fd = cancel_fd, .events = POLLIN},	/* -1: ignored */
+		};
+		int n = poll(p, 2, hm_deadline_left(deadline));
 
+		if (n > 0 && p[1].revents != 0)
+			return hm_fail(err, HM_E_CANCELLED, 0, "cancelled");
 		if (n > 0)
 			return HM_OK;
 		if (n < 0 && errno != EINTR)
@@ -69,8 +86,8 @@ int hm_io_read_some(int fd, void *buf, size_t len, hm_deadline_t deadline,
 		ssize_t n;
 		int rc;
 
-		/* A blocking fd must not outwait the deadline. */
-		if (deadline != HM_NO_DEADLINE) {
+		/* A blocking fd must not outwait the deadline or a cancel. */
+		if (deadline != HM_NO_DEADLINE || cancel_fd >= 0) {
 			rc = hm_io_wait(fd, POLLIN, deadline, "read", err);
 			if (rc < 0)
 				return rc;
@@ -120,8 +137,8 @@ int hm_io_write_all(int fd, const void *buf, size_t len, hm_deadline_t deadline,
 	bool is_socket = true;
 
 	while (len > 0) {
-		int flags = MSG_NOSIGNAL |
-			    (deadline != HM_NO_DEADLINE ? MSG_DONTWAIT : 0);
+		bool bounded = deadline != HM_NO_DEADLINE || cancel_fd >= 0;
+		int flags = MSG_NOSIGNAL | (bounded ? MSG_DONTWAIT : 0);
 		ssize_t n;
 		int rc;
 
@@ -132,7 +149,7 @@ int hm_io_write_all(int fd, const void *buf, size_t len, hm_deadline_t deadline,
 				continue;
 			}
 		} else {
-			if (deadline != HM_NO_DEADLINE) {
+			if (bounded) {
 				rc = hm_io_wait(fd, POLLOUT, deadline, "write",
 						err);
 				if (rc < 0)

@@ -26,6 +26,14 @@ int hm_deadline_left(hm_deadline_t deadline);
 int hm_io_wait(int fd, short events, hm_deadline_t deadline, const char *what,
 	       struct hm_err *err) HM_MUST_CHECK;
 
+/*
+ * A descriptor (a signalfd, say) that ends every wait of this process with
+ * HM_E_CANCELLED when it becomes readable; -1 for none, which is the default.
+ * It is not read here. Only programs set it, once, before they wait.
+ */
+void hm_io_set_cancel_fd(int fd);
+int hm_io_cancel_fd(void);
+
 /* Exactly len bytes. End of file before that is HM_E_CLOSED. */
 int hm_io_read_full(int fd, void *buf, size_t len, hm_deadline_t deadline,
 		    struct hm_err *err) HM_MUST_CHECK;

@@ -212,16 +212,19 @@ static int collect(int out_fd, int err_fd,
 	bool out_open = out_fd >= 0, err_open = err_fd >= 0;
 
 	while (out_open || err_open) {
-		struct pollfd fds[2] = {
+		struct pollfd fds[3] = {
 			{.fd = out_open ? out_fd : -1, .events = POLLIN},
 			{.fd = err_open ? err_fd : -1, .events = POLLIN},
+			{.fd = hm_io_cancel_fd(), .events = POLLIN},
 		};
-		int n = poll(fds, 2, hm_deadline_left(deadline)), rc = HM_OK;
+		int n = poll(fds, 3, hm_deadline_left(deadline)), rc = HM_OK;
 
 		if (n < 0 && errno != EINTR)
 			return hm_fail(err, HM_E_SYSTEM, errno, "poll");
 		if (n == 0 && hm_deadline_left(deadline) == 0)
 			return hm_fail(err, HM_E_TIMEOUT, 0, "timed out");
+		if (n > 0 && fds[2].revents != 0)
+			return hm_fail(err, HM_E_CANCELLED, 0, "cancelled");
 		if (n > 0 && fds[0].revents != 0)
 			rc = drain(out_fd, out, &out_open, err);
 		if (rc == HM_OK && n > 0 && fds[1].revents != 0)
