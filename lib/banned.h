@@ -14,4 +14,5 @@
 #undef strncat
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok
 #pragma GCC poison atoi atol strtol strtoul gets alloca system popen mktemp
-#pragma GCC poison tmpnam localtime ctime asctime gmtime rand srand
+#pragma GCC poison tmpnam localtime ctime asctime gmtime srand
+/* Not rand: OpenSSL's headers name parameters so. Without srand it is no use. */

@@ -82,3 +82,10 @@ int hm_cbor_put_array(struct hm_buf *b, size_t count, struct hm_err *err) HM_MUS
 int hm_cbor_put_map(struct hm_buf *b, size_t pairs, struct hm_err *err) HM_MUST_CHECK;
 int hm_cbor_put_bool(struct hm_buf *b, bool v, struct hm_err *err) HM_MUST_CHECK;
 int hm_cbor_put_null(struct hm_buf *b, struct hm_err *err) HM_MUST_CHECK;
+/*
+ * For the two places that need more: COSE's optional tag, and a map of
+ * indefinite length up to its break, as AWS writes its documents.
+ */
+int hm_cbor_put_tag(struct hm_buf *b, uint64_t tag, struct hm_err *err) HM_MUST_CHECK;
+int hm_cbor_put_open_map(struct hm_buf *b, struct hm_err *err) HM_MUST_CHECK;
+int hm_cbor_put_break(struct hm_buf *b, struct hm_err *err) HM_MUST_CHECK;
