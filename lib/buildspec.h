@@ -42,6 +42,7 @@ void hm_buildspec_release(struct hm_buildspec *s);
 /*
  * HM_E_FORMAT; the message is "KEY: problem; what to do" and *ret_line (may be
  * NULL) the line from 1, so that callers print "build.json:3: input.cmd: ...".
+ * HM_E_TOO_LARGE over HM_BUILDSPEC_MAX; *ret_line is 0 then and on success.
  */
 int hm_buildspec_parse(struct hm_slice text, struct hm_buildspec *ret_s,
 		       unsigned int *ret_line, struct hm_err *err) HM_MUST_CHECK;

@@ -143,12 +143,26 @@ int hm_json_parse(struct hm_slice text, size_t max_bytes,
 		return rc;
 	if (text.len == 0)
 		return hm_fail(err, HM_E_FORMAT, 0, "line 1: the text is empty");
+	if (text.len >= 3 && memcmp(text.ptr, "\xef\xbb\xbf", 3) == 0)
+		return hm_fail(err, HM_E_FORMAT, 0,
+			       "line 1: a byte order mark stands before the text");
 	j = json_loadb((const char *)text.ptr, text.len,
 		       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
 	if (!j)
 		return parse_failure(text, &e, err);
 	*ret_v = wrap(j);
 	return HM_OK;
+}
+
+unsigned int hm_json_error_line(struct hm_err *err)
+{
+	unsigned int line = 0;
+	int used = 0;
+
+	if (sscanf(err->msg, "line %9u: %n", &line, &used) != 1 || used == 0)
+		return 0;
+	memmove(err->msg, err->msg + used, strlen(err->msg + used) + 1);
+	return line;
 }
 
 enum hm_json_type hm_json_type(const struct hm_json *v)

@@ -37,6 +37,12 @@ void hm_json_cleanup(struct hm_json **v);
 int hm_json_parse(struct hm_slice text, size_t max_bytes,
 		  struct hm_json **ret_v, struct hm_err *err) HM_MUST_CHECK;
 
+/*
+ * Cuts the leading "line N: " off such a message and returns N, for callers
+ * that show the line as "FILE:N:"; 0 when there is none.
+ */
+unsigned int hm_json_error_line(struct hm_err *err);
+
 enum hm_json_type hm_json_type(const struct hm_json *v);
 const char *hm_json_type_name(const struct hm_json *v);	/* "a string", ... */
 const struct hm_json *hm_json_get(const struct hm_json *object, const char *key);

@@ -1,0 +1,124 @@
+/*
+ * Must-fail inputs: test/reject/<parser>/<case>/input must be refused with
+ * exactly the line in <case>/error, "code: message" (a line number of the input
+ * comes before the message where the parser tells one). A parser that refuses
+ * for another reason than the case is about has not been tested by it.
+ * HM_REGEN=1 prints the actual line of each case that differs.
+ */
+#include <dirent.h>
+
+#include "lib/buildspec.h"
+#include "lib/dsse.h"
+#include "lib/path.h"
+
+#include "test/unit/tap.h"
+
+#define INPUT_MAX (1U << 20)
+
+/* Returns the code; *ret_line is 0 where the parser tells none. */
+typedef int (*parse_fn)(struct hm_slice text, unsigned int *ret_line,
+			struct hm_err *err);
+
+static int parse_build(struct hm_slice text, unsigned int *ret_line,
+		       struct hm_err *err)
+{
+	AUTO_BUILDSPEC struct hm_buildspec s;
+
+	hm_buildspec_init(&s);
+	return hm_buildspec_parse(text, &s, ret_line, err);
+}
+
+static int parse_json(struct hm_slice text, unsigned int *ret_line,
+		      struct hm_err *err)
+{
+	AUTO_JSON struct hm_json *v = NULL;
+	int rc = hm_json_parse(text, INPUT_MAX, &v, err);
+
+	if (rc < 0)
+		*ret_line = hm_json_error_line(err);
+	return rc;
+}
+
+static const struct {
+	const char *dir;
+	parse_fn parse;
+	size_t at_least;	/* cases: an empty directory proves nothing */
+} parsers[] = {
+	{"json", parse_json, 10},
+	{"build", parse_build, 60},
+};
+
+static bool read_file(const char *dir, const char *name, struct hm_buf *b)
+{
+	char path[512];
+	struct hm_err err;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (hm_file_read_user(path, b, &err) == HM_OK)
+		return true;
+	printf("# %s: %s\n", path, err.msg);
+	return false;
+}
+
+static void check_case(const char *dir, parse_fn parse)
+{
+	AUTO_BUF struct hm_buf input, want;
+	struct hm_err err = {0};
+	unsigned int line = 0;
+	char got[HM_ERR_MSG_MAX + 64];
+	bool good;
+	int rc;
+
+	hm_buf_init(&input, INPUT_MAX);
+	hm_buf_init(&want, sizeof(got));
+	good = read_file(dir, "input", &input);
+	ok(good, "%s has an input", dir);
+	if (!good)
+		return;
+	rc = parse(hm_buf_slice(&input), &line, &err);
+	if (rc == HM_OK)
+		(void)snprintf(got, sizeof(got), "ok\n");
+	else if (line > 0)
+		(void)snprintf(got, sizeof(got), "%s: line %u: %s\n",
+			       hm_code_name(err.code), line, err.msg);
+	else
+		(void)snprintf(got, sizeof(got), "%s: %s\n",
+			       hm_code_name(err.code), err.msg);
+	good = rc != HM_OK && rc == (int)err.code &&
+	       read_file(dir, "error", &want) &&
+	       hm_slice_eq_str(hm_buf_slice(&want), got);
+	ok(good, "%s", dir);
+	if (good)
+		return;
+	printf("# want %.*s# got  %s", (int)want.len,
+	       want.len > 0 ? (const char *)want.data : "\n", got);
+	if (getenv("HM_REGEN"))
+		printf("REGEN %s/error %s", dir, got);
+}
+
+static int no_dots(const struct dirent *e)
+{
+	return e->d_name[0] != '.';
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < HM_ARRAY_LEN(parsers); i++) {
+		char dir[128], path[512];
+		struct dirent **names = NULL;
+		int n;
+
+		(void)snprintf(dir, sizeof(dir), "test/reject/%s",
+			       parsers[i].dir);
+		n = scandir(dir, &names, no_dots, alphasort);
+		for (int k = 0; k < n; k++) {
+			(void)snprintf(path, sizeof(path), "%s/%s", dir,
+				       names[k]->d_name);
+			check_case(path, parsers[i].parse);
+			free(names[k]);
+		}
+		free(names);
+		ok(n >= (int)parsers[i].at_least, "%s has %d cases", dir, n);
+	}
+	return tap_done();
+}
