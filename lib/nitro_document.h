@@ -36,8 +36,11 @@ struct hm_nitro_document {	/* slices point into the input */
 };
 
 /*
- * Strict parse. HM_E_FORMAT for malformed input; HM_E_POLICY with its own
- * sentence for: a NitroTPM document, an unsigned (QEMU) document.
+ * Strict parse; what is taken and what is refused: schema/attestation.md.
+ * HM_E_FORMAT for malformed input, HM_E_TOO_LARGE for more than our limits;
+ * HM_E_POLICY, each with its own sentence, for: a NitroTPM document, an unsigned
+ * (QEMU) document, another algorithm, a non-empty unprotected header, a module
+ * id that is no enclave's.
  */
 int hm_nitro_parse(struct hm_slice input, struct hm_nitro_document *ret_doc,
 		   struct hm_err *err) HM_MUST_CHECK;
@@ -50,7 +53,10 @@ int hm_nitro_verify(const struct hm_nitro_document *doc,
 		    const uint8_t root_sha256[HM_SHA256_LEN],
 		    struct hm_err *err) HM_MUST_CHECK;
 
-/* PCR0, 1 or 2 all zero: a debug-mode enclave, whose memory anybody can read. */
+/*
+ * PCR0, 1 or 2 all zero (or not there): a debug-mode enclave, whose memory the
+ * host can read.
+ */
 bool hm_nitro_is_debug(const struct hm_nitro_document *doc);
 
 /* SHA-256 of AWS Nitro Enclaves Root G1's DER. */
