@@ -14,10 +14,15 @@
 #define HM_SOURCE_MAX_DEPTH 128U
 /* One tree object: 100,000 entries of ~60 bytes is 6 MB. */
 #define HM_SOURCE_MAX_TREE (24U << 20)
+/* All tree objects of the current path: what is left of 64 MiB is ample. */
+#define HM_SOURCE_MAX_TREES (32U << 20)
 #define HM_SOURCE_MAX_COMMIT (1U << 20)
+/* Each is named in the statement, which stays readable that way. */
+#define HM_SOURCE_MAX_SUBMODULES 1000U
+#define HM_SOURCE_MAX_LFS 10000U
 
 struct hm_source_spec {
-	int dest_fd;			/* empty directory, ours alone */
+	int dest_fd;			/* empty directory, ours alone; borrowed */
 	struct hm_git_id commit;
 	uint64_t max_bytes;		/* of all file contents */
 };
@@ -44,6 +49,9 @@ int hm_source_begin(struct hm_source *s, unsigned int kind, uint64_t size,
 int hm_source_data(struct hm_source *s, struct hm_slice chunk,
 		   struct hm_err *err) HM_MUST_CHECK;
 int hm_source_end(struct hm_source *s, struct hm_err *err) HM_MUST_CHECK;
+/* The same three from the body and flags of an HM_F_OBJECT frame. */
+int hm_source_frame(struct hm_source *s, uint16_t flags, struct hm_slice body,
+		    struct hm_err *err) HM_MUST_CHECK;
 /* True when the commit and everything below it has come and is written. */
 bool hm_source_complete(const struct hm_source *s);
 /* NULL until complete. */
