@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "lib/buildspec.h"
 #include "lib/message.h"
 #include "lib/wire.h"
 #include "runner-hook/config.h"
