@@ -86,8 +86,8 @@ UNIT := $(patsubst test/unit/%.c,$(O)/test/unit/%,$(wildcard test/unit/test_*.c)
 FUZZ := $(patsubst test/fuzz/%.c,$(O)/test/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 TESTBIN := $(patsubst test/tools/%.c,$(O)/test/tools/%,$(wildcard test/tools/*.c))
 
-.PHONY: all help clean install uninstall test check check-unit test-bins lint \
-	format format-check fuzz coverage bench demo deps
+.PHONY: all help clean install uninstall deps demo test test-slow check-unit \
+	test-bins check-san lint headers format format-check fuzz coverage bench
 all: $(addprefix $(O)/,$(PROGRAMS))	## build the three programs (default)
 
 help:					## this list
@@ -129,7 +129,68 @@ $(UNIT) $(FUZZ) $(TESTBIN): $(O)/test/%: $(O)/test/%.o $(ALL_A)
 		$(ALL_A) $(LIBS_test)
 test-bins: $(UNIT) $(FUZZ) $(TESTBIN)
 
+deps:					## install missing Debian packages
+	@test/deps
+
+# These two stand in the README: they install what is missing by themselves.
+demo:					## build, run the main job, verify it
+	@test/deps build
+	@$(MAKE) --no-print-directory -s all
+	@O=$(O) test/demo
+
+test:					## the fast suite (under 4 minutes)
+	@test/deps
+	@$(MAKE) --no-print-directory -s all test-bins lint
+	@O=$(O) test/run fast
+
+test-slow:				## real projects, interop, sweeps
+	@test/deps
+	@$(MAKE) --no-print-directory -s all test-bins
+	@O=$(O) test/run slow
+
+check-unit: $(UNIT)			## unit tests only
+	@O=$(O) test/run $(UNIT)
+
+check-san:				## unit tests under ASan and UBSan
+	@$(MAKE) --no-print-directory O=build-san SAN=address,undefined \
+		CFLAGS='-O1 -g' all test-bins
+	@O=build-san test/run $$(ls build-san/test/unit/test_* | grep -v '[.][od]$$')
+
+lint: headers				## layers, CLOEXEC, self-contained headers
+	@test/lint
+
+HEADERS := $(wildcard lib/*.h runner-hook/*.h enclave-worker/*.h \
+	enclave-worker/*/*.h verifier/*.h)
+headers: $(HEADERS:%.h=$(O)/%.h.ok)
+$(O)/%.h.ok: %.h $(O)/.build-config
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $< && touch $@
+
+format:					## let clang-format decide
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+bench:					## ratios against named tools, same run
+	@$(MAKE) --no-print-directory -s all test-bins
+	@O=$(O) test/bench/run
+
+# --- installation -----------------------------------------------------------------
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+LIBEXECDIR = $(DESTDIR)$(PREFIX)/libexec/hallmark
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+install: all				## to PREFIX (and DESTDIR)
+	$(INSTALL) -d $(BINDIR) $(LIBEXECDIR)
+	$(INSTALL) -m 0755 $(O)/runner-hook $(O)/hallmark $(BINDIR)
+	$(INSTALL) -m 0755 $(O)/enclave-worker $(LIBEXECDIR)
+	for m in man/*.[1-8]; do [ -f "$$m" ] || continue; s=$${m##*.}; \
+		$(INSTALL) -d $(MANDIR)/man$$s; \
+		$(INSTALL) -m 0644 $$m $(MANDIR)/man$$s; done
+
+uninstall:				## what install put there
+	rm -f $(BINDIR)/runner-hook $(BINDIR)/hallmark
+	rm -rf $(LIBEXECDIR)
+	for m in man/*.[1-8]; do rm -f $(MANDIR)/man$${m##*.}/$${m##*/}; done
+
 clean:					## remove what make made
-	rm -rf $(O)
+	rm -rf $(O) build-san build-cov
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

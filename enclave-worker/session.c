@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "lib/log.h"
 #include "lib/num.h"
@@ -347,7 +346,7 @@ static int network_start(struct hm_session *s, struct hm_err *err)
 {
 	AUTO_BUF struct hm_buf lock;
 	struct hm_network_spec spec = {.mode = s->network_mode,
-				       .state_dir = s->scratch};
+				       .state_dir = HM_ROOM_STATE};
 	int rc = HM_OK;
 
 	hm_buf_init(&lock, HM_NETWORK_JSON_MAX);
@@ -363,14 +362,13 @@ static int network_start(struct hm_session *s, struct hm_err *err)
 
 static int sandbox_start(struct hm_session *s, bool network, struct hm_err *err)
 {
-	char build_dir[256];
 	struct hm_sandbox_spec spec = {
 		.runtime = s->config.runtime,
-		.state_dir = s->scratch,
+		.room = s->room,
 		.rootfs = s->image->rootfs,
 		.toolchains = (const char *const *)s->config.toolchains.items,
 		.toolchain_count = s->config.toolchains.count,
-		.build_dir = build_dir,
+		.build_dir = HM_ROOM_BUILD,
 		.memory_bytes = s->config.memory_mib << 20,
 		.disk_bytes = s->config.disk_mib << 20,
 		.cpus = (uint32_t)tighter(s->config.cpus, s->spec.cpus),
@@ -382,7 +380,6 @@ static int sandbox_start(struct hm_session *s, bool network, struct hm_err *err)
 		spec.ca_dir = hm_network_ca_dir(s->network);
 		spec.resolv_conf = hm_network_resolv_conf(s->network);
 	}
-	(void)snprintf(build_dir, sizeof(build_dir), "%s/build", s->scratch);
 	return hm_sandbox_new(&spec, &s->sandbox, err);
 }
 
@@ -400,10 +397,7 @@ static int log_sink(void *ctx, enum hm_stream stream, struct hm_slice lines,
 
 static int log_open(struct hm_session *s, struct hm_err *err)
 {
-	char path[256];
-
-	(void)snprintf(path, sizeof(path), "%s/build.log", s->scratch);
-	s->log_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
+	s->log_fd = open(HM_ROOM_STATE "/build.log", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
 				       O_NOFOLLOW, 0600);
 	if (s->log_fd < 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "make the build log");
@@ -571,16 +565,8 @@ static int deliver(struct hm_session *s, struct hm_err *err)
 
 static int root_open(struct hm_session *s, struct hm_err *err)
 {
-	char path[256];
-
-	(void)snprintf(path, sizeof(path), "%s/build", s->scratch);
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		return hm_fail(err, HM_E_SYSTEM, errno, "make the source root");
-	s->root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
-					O_NOFOLLOW);
-	if (s->root_fd < 0)
-		return hm_fail(err, HM_E_SYSTEM, errno, "open the source root");
-	return HM_OK;
+	return hm_room_open_build(s->room, s->config.disk_mib << 20,
+				  &s->root_fd, err);
 }
 
 static int serve(struct hm_session *s, struct hm_err *err)
@@ -622,10 +608,10 @@ static void session_release(struct hm_session *s)
 }
 
 int hm_session_serve(struct hm_port *port, const struct hm_image *image,
-		     const char *scratch, struct hm_err *err)
+		     struct hm_room *room, struct hm_err *err)
 {
 	struct hm_session s = {
-		.port = port, .image = image, .scratch = scratch,
+		.port = port, .image = image, .room = room,
 		.control_fd = -1, .root_fd = -1, .log_fd = -1,
 		.step = "start"};
 	int rc;

@@ -11,6 +11,7 @@
 #include "network.h"
 #include "pack.h"
 #include "port.h"
+#include "room.h"
 #include "sandbox.h"
 #include "source.h"
 
@@ -28,7 +29,7 @@ struct hm_image {
 struct hm_session {
 	struct hm_port *port;		/* borrowed */
 	const struct hm_image *image;	/* borrowed */
-	const char *scratch;		/* absolute: our private tmpfs */
+	struct hm_room *room;		/* borrowed */
 
 	int control_fd;
 	struct hm_link link;
@@ -62,7 +63,7 @@ struct hm_session {
  * there. The caller powers off either way.
  */
 int hm_session_serve(struct hm_port *port, const struct hm_image *image,
-		     const char *scratch, struct hm_err *err) HM_MUST_CHECK;
+		     struct hm_room *room, struct hm_err *err) HM_MUST_CHECK;
 
 /* run.c: one command in the sandbox, with everything that goes on beside it. */
 int hm_session_run(struct hm_session *s, const char *cmd,

@@ -16,10 +16,8 @@
 #include "lib/dev_root.h"
 #include "lib/hex.h"
 #include "lib/log.h"
-#include "lib/num.h"
+#include "runner-hook/object_sender.h"
 
-/* Looking costs a system call: not for every one of 100,000 small objects. */
-#define LOOK_EVERY 64U
 /* Threads and processes of a parallel build of a large project. */
 #define PIDS_MAX 4096U
 #define TIMEOUT_MINUTES 60U
@@ -305,8 +303,10 @@ int hm_host_configure(struct hm_host *h, struct hm_err *err)
 }
 
 /* Reads what is there without waiting. */
-static int look(struct hm_host *h, struct hm_err *err)
+static int look(void *ctx, struct hm_err *err)
 {
+	struct hm_host *h = ctx;
+
 	for (;;) {
 		struct pollfd p = {.fd = h->control_fd, .events = POLLIN};
 		struct hm_frame frame;
@@ -343,76 +343,16 @@ static int last_words(struct hm_host *h, struct hm_err *err)
 	return err->code;
 }
 
-struct outgoing {
-	struct hm_host *h;
-	uint8_t head[HM_OBJECT_HEAD];
-	bool first;
-	uint64_t left;
-};
-
-static int object_begin(void *ctx, unsigned int kind, uint64_t size,
-			struct hm_err *err)
-{
-	struct outgoing *o = ctx;
-
-	o->head[0] = (uint8_t)kind;
-	hm_put_u64be(o->head + 1, size);
-	o->first = true;
-	o->left = size;
-	/* An empty object is one frame: first, last, no data. */
-	if (size > 0)
-		return HM_OK;
-	o->first = false;
-	return hm_wire_send(&o->h->wire, HM_F_OBJECT, HM_FF_FIRST | HM_FF_LAST,
-			    hm_slice(o->head, sizeof(o->head)), answer_by(),
-			    err);
-}
-
-static int object_data(void *ctx, const void *p, size_t len, struct hm_err *err)
-{
-	struct outgoing *o = ctx;
-	const uint8_t *at = p;
-
-	while (len > 0) {
-		size_t n = len < HM_WIRE_CHUNK ? len : HM_WIRE_CHUNK;
-		uint16_t flags = o->first ? HM_FF_FIRST : 0;
-		int rc;
-
-		HM_BUG_ON(n > o->left);
-		o->left -= n;
-		if (o->left == 0)
-			flags |= HM_FF_LAST;
-		rc = hm_wire_send2(&o->h->wire, HM_F_OBJECT, flags,
-				   hm_slice(o->head, o->first ? sizeof(o->head) :
-								0),
-				   hm_slice(at, n), answer_by(), err);
-		if (rc == HM_OK && ++o->h->sent_frames % LOOK_EVERY == 0)
-			rc = look(o->h, err);
-		if (rc < 0)
-			return rc;
-		o->first = false;
-		at += n;
-		len -= n;
-	}
-	return HM_OK;
-}
-
-static int object_end(void *ctx, struct hm_err *err)
-{
-	struct outgoing *o = ctx;
-
-	if (o->left != 0)
-		return hm_fail(err, HM_E_BUG, 0, "an object that is cut short");
-	return HM_OK;
-}
-
 int hm_host_send_source(struct hm_host *h, struct hm_err *err)
 {
-	struct outgoing o = {.h = h};
-	struct hm_object_sink sink = {.ctx = &o, .begin = object_begin,
-				      .data = object_data, .end = object_end};
-	int rc = hm_repo_stream(&h->repo, &h->commit, &sink, err);
+	struct hm_object_sender sender;
+	struct hm_object_sink sink = hm_object_sender_init(&sender, &h->wire,
+							   HM_HOST_ANSWER_MS);
+	int rc;
 
+	sender.look = look;
+	sender.look_ctx = h;
+	rc = hm_repo_stream(&h->repo, &h->commit, &sink, err);
 	if (rc == HM_OK)
 		rc = hm_wire_flush(&h->wire, answer_by(), err);
 	return rc == HM_E_CLOSED ? last_words(h, err) : rc;

@@ -44,7 +44,6 @@ struct hm_host {
 	uint64_t tar_size;
 	char tar_sha256[2 * HM_SHA256_LEN + 1];
 	unsigned int build_status;	/* of a build command that failed */
-	uint64_t sent_frames;
 };
 
 /* control.c */

@@ -23,6 +23,7 @@ static int send_part(struct hm_object_sender *s, struct hm_slice data,
 {
 	uint16_t flags = s->left == data.len ? HM_FF_LAST : 0;
 	struct hm_slice head = hm_slice(NULL, 0);
+	int rc;
 
 	if (s->first) {
 		flags |= HM_FF_FIRST;
@@ -31,8 +32,11 @@ static int send_part(struct hm_object_sender *s, struct hm_slice data,
 	s->first = false;
 	s->left -= data.len;
 	s->bytes += data.len;
-	return hm_wire_send2(s->wire, HM_F_OBJECT, flags, head, data,
-			     s->deadline, err);
+	rc = hm_wire_send2(s->wire, HM_F_OBJECT, flags, head, data,
+			   hm_deadline_in(s->silence_ms), err);
+	if (rc == HM_OK && s->look && ++s->frames % HM_SENDER_LOOK == 0)
+		rc = s->look(s->look_ctx, err);
+	return rc;
 }
 
 static int data(void *ctx, const void *p, size_t len, struct hm_err *err)
@@ -54,9 +58,9 @@ static int end(void *ctx, struct hm_err *err)
 
 struct hm_object_sink hm_object_sender_init(struct hm_object_sender *s,
 					    struct hm_wire *wire,
-					    hm_deadline_t deadline)
+					    int64_t silence_ms)
 {
-	*s = (struct hm_object_sender){.wire = wire, .deadline = deadline};
+	*s = (struct hm_object_sender){.wire = wire, .silence_ms = silence_ms};
 	return (struct hm_object_sink){.ctx = s, .begin = begin, .data = data,
 				       .end = end};
 }

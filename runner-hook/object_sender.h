@@ -7,10 +7,19 @@
 #include "lib/wire.h"
 #include "runner-hook/git_objects.h"
 
+/* Looking costs a system call: not for every one of 100,000 small objects. */
+#define HM_SENDER_LOOK 64U
+
 struct hm_object_sender {
 	struct hm_wire *wire;		/* borrowed; in state HM_ST_SOURCE */
-	hm_deadline_t deadline;
-	uint64_t objects, bytes;	/* sent so far: for progress */
+	int64_t silence_ms;		/* a worker that takes nothing so long */
+	/*
+	 * Called every HM_SENDER_LOOK frames, may be NULL: the place to read
+	 * what the worker says meanwhile. Its error ends the stream.
+	 */
+	int (*look)(void *ctx, struct hm_err *err);
+	void *look_ctx;
+	uint64_t frames, objects, bytes;	/* sent so far: for progress */
 	uint8_t head[HM_OBJECT_HEAD];
 	uint64_t left;
 	bool first;
@@ -18,4 +27,4 @@ struct hm_object_sender {
 /* The sink points into the sender. Flush the wire after hm_repo_stream(). */
 struct hm_object_sink hm_object_sender_init(struct hm_object_sender *s,
 					    struct hm_wire *wire,
-					    hm_deadline_t deadline);
+					    int64_t silence_ms);

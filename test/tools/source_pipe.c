@@ -112,7 +112,7 @@ static int host(char **argv, const char *max_bytes, struct hm_err *err)
 	(void)close(fds[1]);
 	hm_wire_init(&w, fds[0], HM_SIDE_HOST);
 	w.state = HM_ST_SOURCE;
-	sink = hm_object_sender_init(&sender, &w, HM_NO_DEADLINE);
+	sink = hm_object_sender_init(&sender, &w, 60000);
 	if (rc == HM_OK)
 		rc = hm_repo_stream(&repo, &commit, &sink, err);
 	if (rc == HM_OK)
