@@ -20,10 +20,6 @@
 
 #define LANGUAGE_MAX 32	/* becomes part of image and file names */
 #define VERSION_MAX 64
-#define MINUTES_MAX 1440	/* one day: a hung build must end some time */
-#define MEMORY_MIN 64		/* no compiler starts in less */
-#define MEMORY_MAX 1048576	/* 1 TiB, more than any enclave instance has */
-#define CPUS_MAX 256
 /* "input.env." and the longest name that a message shows. */
 #define KEY_MAX (HM_ESC_MAX + 32)
 
@@ -283,19 +279,20 @@ static int take_number(struct parser *p, const char *path,
 static int parse_timeout(struct parser *p, const char *path,
 			 const struct hm_json *v)
 {
-	return take_number(p, path, v, 1, MINUTES_MAX, &p->spec->timeout_minutes);
+	return take_number(p, path, v, 1, HM_TIMEOUT_MINUTES_MAX,
+			   &p->spec->timeout_minutes);
 }
 
 static int parse_memory(struct parser *p, const char *path,
 			const struct hm_json *v)
 {
-	return take_number(p, path, v, MEMORY_MIN, MEMORY_MAX,
+	return take_number(p, path, v, HM_MEMORY_MIB_MIN, HM_MEMORY_MIB_MAX,
 			   &p->spec->memory_mib);
 }
 
 static int parse_cpus(struct parser *p, const char *path, const struct hm_json *v)
 {
-	return take_number(p, path, v, 1, CPUS_MAX, &p->spec->cpus);
+	return take_number(p, path, v, 1, HM_CPUS_MAX, &p->spec->cpus);
 }
 
 static int parse_file(struct parser *p, const char *path, const struct hm_json *v)

@@ -10,6 +10,12 @@
 #define HM_BUILDSPEC_MAX 65536	/* bytes; the file is written by hand */
 #define HM_BUILDSPEC_FILES 1024
 #define HM_BUILDSPEC_ENV 256
+/* One day: a hung build must end some time. */
+#define HM_TIMEOUT_MINUTES_MAX 1440
+/* No compiler starts in less; no enclave instance has more than 1 TiB. */
+#define HM_MEMORY_MIB_MIN 64
+#define HM_MEMORY_MIB_MAX 1048576
+#define HM_CPUS_MAX 256
 
 enum hm_network_mode {
 	HM_NET_NONE,
