@@ -31,20 +31,16 @@ int hm_attester_nsm(const char *device, struct hm_attester **ret_a,
 /*
  * Development: root certificate (PEM) and its private key (PEM) come from the
  * host. measured: files whose SHA-384 make PCR0 (all), PCR1 (first) and PCR2
- * (rest), by the formula of an EIF. under: an NSM whose PCRs to carry and to
- * latch, or NULL (then PCRs live here).
+ * (rest), by the formula of an EIF; at least one without `under`. under: an NSM
+ * whose PCRs to carry and to latch, or NULL (then PCRs live here). The root's
+ * key signs the chain at once and is not kept.
  */
 struct hm_attester_dev_spec {
 	struct hm_slice root_cert_pem;
 	struct hm_slice root_key_pem;
 	const char *const *measured;
 	size_t measured_count;
-	struct hm_attester *under;	/* owned by the new attester */
+	struct hm_attester *under;	/* transferred when the call succeeds */
 };
 int hm_attester_dev(const struct hm_attester_dev_spec *spec,
 		    struct hm_attester **ret_a, struct hm_err *err) HM_MUST_CHECK;
-
-/*
- * Makes a development root (host side uses it too, through lib): see
- * lib/dev_root.h.
- */

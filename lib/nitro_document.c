@@ -19,9 +19,8 @@
 #include "lib/cose.h"
 #include "lib/log.h"
 
-/* AWS: 1..16384 bytes of payload, 1..1024 of each certificate and field. */
+/* AWS: 1..16384 bytes of payload. */
 #define PAYLOAD_MAX 16384
-#define FIELD_MAX 1024
 /* Genuine ones have 39 characters; AWS states no limit, so this is ours. */
 #define MODULE_ID_MAX 256
 /* r and s of P-384. */
@@ -88,10 +87,10 @@ static int bytes_field(struct hm_cbor_reader *r, const char *name, size_t least,
 
 	if (rc != HM_OK)
 		return rc;
-	if (item.bytes.len < least || item.bytes.len > FIELD_MAX)
+	if (item.bytes.len < least || item.bytes.len > HM_NITRO_FIELD_MAX)
 		return hm_fail(err, HM_E_FORMAT, 0,
 			       "%s: %zu bytes, not %zu to %d", name,
-			       item.bytes.len, least, FIELD_MAX);
+			       item.bytes.len, least, HM_NITRO_FIELD_MAX);
 	*ret = item.bytes;
 	return HM_OK;
 }

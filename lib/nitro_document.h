@@ -13,6 +13,8 @@
 #define HM_NITRO_DOCUMENT_MAX 20480
 #define HM_NITRO_PCRS 32
 #define HM_PCR_LEN 48
+/* AWS's limit for a certificate and for each of the three free fields. */
+#define HM_NITRO_FIELD_MAX 1024
 
 struct hm_nitro_optional {
 	bool present;	/* null and absent are both "not present" */
