@@ -27,6 +27,14 @@ struct hm_attester {
 /* /dev/nsm. HM_E_SYSTEM when there is none. */
 int hm_attester_nsm(const char *device, struct hm_attester **ret_a,
 		    struct hm_err *err) HM_MUST_CHECK;
+/*
+ * The same over any transport, which must outlive the attester. Random bytes of
+ * the module go to pool ("/dev/urandom") once.
+ */
+struct hm_nsm_transport;
+int hm_attester_nsm_over(const struct hm_nsm_transport *t, const char *pool,
+			 struct hm_attester **ret_a,
+			 struct hm_err *err) HM_MUST_CHECK;
 
 /*
  * Development: root certificate (PEM) and its private key (PEM) come from the
