@@ -9,7 +9,7 @@
 struct hm_enclave_spec {
 	const char *worker_path;	/* local: the enclave-worker program */
 	const char *eif_path;		/* qemu, nitro */
-	uint32_t memory_mib;		/* 0 = back end's default */
+	uint32_t memory_mib;		/* of the whole enclave; 0 = default */
 	uint32_t cpus;
 	uint32_t pids_max;
 	bool verbose;			/* console to our log */
@@ -29,6 +29,7 @@ struct hm_enclave_backend {
 	void (*stop)(struct hm_enclave *e);
 	/* Removes what dead hosts left behind (processes, cgroups, files). */
 	int (*reap)(struct hm_err *err);
+	/* NULL: the worker finds out by itself (hm_sandbox_limits()). */
 	const char *limits_enforced_by;
 };
 extern const struct hm_enclave_backend hm_enclave_local;
