@@ -7,11 +7,12 @@
  */
 #pragma once
 
+#include "enclave-worker/room.h"
 #include "lib/process.h"
 
 struct hm_sandbox_spec {
 	const char *runtime;		/* "crun", "runc", "runsc" */
-	const char *state_dir;		/* absolute, on our private tmpfs */
+	const struct hm_room *room;	/* outlives the sandbox */
 	const char *rootfs;		/* image root to use read-only; NULL = the
 					   host's system directories (local) */
 	const char *const *toolchains;	/* extra read-only directories, same path */
@@ -22,7 +23,7 @@ struct hm_sandbox_spec {
 	const char *resolv_conf;	/* file; NULL = none */
 	uint64_t memory_bytes;
 	uint64_t disk_bytes;		/* of each writable tmpfs */
-	uint32_t cpus;
+	uint32_t cpus;			/* 0 = all */
 	uint32_t pids_max;
 };
 
@@ -50,6 +51,12 @@ int hm_sandbox_start(struct hm_sandbox *s, const struct hm_sandbox_command *c,
 		     int *ret_stdout, int *ret_stderr, struct hm_err *err) HM_MUST_CHECK;
 /* Becomes readable when the command's first process ends. -1 when none runs. */
 int hm_sandbox_pidfd(const struct hm_sandbox *s);
+/*
+ * Where no cgroup holds the memory limit, the caller's loop does: it calls
+ * hm_sandbox_watch() at least every so many milliseconds. -1: no need.
+ */
+int hm_sandbox_watch_ms(const struct hm_sandbox *s);
+void hm_sandbox_watch(struct hm_sandbox *s);
 /* After pidfd was readable: its exit. Everything else in it is killed too. */
 int hm_sandbox_finish(struct hm_sandbox *s, struct hm_exit *ret_exit,
 		      bool *ret_out_of_memory, struct hm_err *err) HM_MUST_CHECK;
