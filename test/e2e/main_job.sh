@@ -1,0 +1,70 @@
+#!/bin/bash
+# The main job end to end, local back end: every example that this machine has a
+# compiler for, and what must fail with the right words.
+. "$(dirname "$0")/../e2e.lib"
+
+example() { # example NAME [OPTIONS]
+	local name=$1; shift
+	cp -r "$top/examples/$name" "$T/$name"
+	commit "$name"
+	build "$name" "$@"
+	ok $? "$name builds" "$T/$name.log"
+	verify "$name" --source-digest "$(git -C "$T/$name" rev-parse HEAD)"
+	ok $? "$name verifies" "$T/$name.verify"
+	tail -n 1 "$T/$name.verify" | grep -q '^PASSED$'
+	ok $? "$name: the last line says PASSED" "$T/$name.verify"
+	head -n 1 "$T/$name.verify" | grep -qi 'no hardware'
+	ok $? "$name: the first line says that no hardware vouches" "$T/$name.verify"
+}
+
+example c-hello
+mkdir "$T/out" && tar -xf "$T/c-hello.tar" -C "$T/out"
+[ "$("$T/out/hello")" = 'Hello from a binary whose origin can be proved.' ]
+ok $? 'the program that came out runs'
+example python-wheel
+if command -v npm >/dev/null; then example node-cli; else skip 'node-cli: no npm here'; fi
+
+# The same commit again: everything but the attestation is the same bytes.
+cp "$T/c-hello.tar" "$T/first.tar"
+build c-hello && mkdir "$T/a" "$T/b" && tar -xf "$T/first.tar" -C "$T/a" && tar -xf "$T/c-hello.tar" -C "$T/b"
+rm -rf "$T/a/attestation" "$T/b/attestation"
+diff -r "$T/a" "$T/b" >"$T/diff"
+ok $? 'a second build gives the same bytes' "$T/diff"
+
+# What is refused, and how it is said.
+refused() { # refused NAME STATUS TEXT [OPTIONS]
+	local name=$1 status=$2 text=$3; shift 3
+	rm -f "$T/$name.tar"
+	build "$name" "$@"
+	local got=$?
+	[ $got = "$status" ] && grep -qF -- "$text" "$T/$name.log" && [ ! -e "$T/$name.tar" ]
+	ok $? "$name: exit $status and '$text', no tar (got $got)" "$T/$name.log"
+}
+project fails 'echo before; exit 7' out
+refused fails 1 "exit status 7"
+project nothing 'true' missing.bin
+refused nothing 1 'missing.bin'
+project link 'ln -s /etc/passwd out' out
+refused link 1 'out'
+mkdir "$T/nojson"; commit nojson
+refused nojson 1 'build.json'
+mkdir "$T/badkey"; printf '{\n "language": "c",\n "input": {"cmd": "true", "comand": 1},\n "output": {"files": ["x"]}\n}\n' >"$T/badkey/build.json"; commit badkey
+refused badkey 4 'build.json:3: '
+
+mkdir "$T/norepo"
+"$BIN/runner-hook" build --output "$T/norepo.tar" "$T/norepo" >"$T/norepo.log" 2>&1
+[ $? != 0 ] && grep -qi 'repository' "$T/norepo.log"
+ok $? 'outside a repository: said so' "$T/norepo.log"
+
+# A dirty work tree is warned about and does not matter.
+echo 'int main(void) { return 1; }' >"$T/c-hello/hello.c"
+build c-hello && grep -q 'not part of this build' "$T/c-hello.log" && verify c-hello
+ok $? 'a dirty work tree is warned about; the commit is built' "$T/c-hello.log"
+
+# Nothing half-written when the output cannot be.
+build c-hello --output "$T/no/such/dir/x.tar"
+[ $? = 3 ] && grep -q 'no/such/dir' "$T/c-hello.log"
+ok $? 'an output directory that is missing is named at once' "$T/c-hello.log"
+
+
+done_testing
