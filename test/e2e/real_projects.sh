@@ -31,7 +31,11 @@ real() { # real PACKAGE CMD OUTPUT...
 		return
 	fi
 	mkdir "$T/$name"
-	tar -xf "$(ls "$A"/src/"$name"_*.orig.tar.?z*)" -C "$T/$name" --strip-components 1
+	# Some upstream tars have a top directory, some have not.
+	local tarball strip=1
+	tarball=$(ls "$A"/src/"$name"_*.orig.tar.?z* | grep -v '\.asc$')
+	tar -tf "$tarball" | grep -qx configure && strip=0
+	tar -xf "$tarball" -C "$T/$name" --strip-components $strip
 	project "$name" "$cmd" "$@"
 	start=$(date +%s%N)
 	build "$name"
