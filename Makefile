@@ -76,10 +76,10 @@ DIR_runner-hook := runner-hook
 DIR_enclave-worker := enclave-worker
 DIR_hallmark := verifier
 
-objs = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)/*.c) $(wildcard $(1)/*/*.c))
+objs = $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(1)/*.c) $(wildcard $(1)/*/*.c))
 LIB_A := $(O)/libhallmark.a
 prog_a = $(O)/lib$(1)-parts.a
-prog_parts = $(filter-out $(O)/$(DIR_$(1))/main.o,$(call objs,$(DIR_$(1))))
+prog_parts = $(filter-out $(O)/obj/$(DIR_$(1))/main.o,$(call objs,$(DIR_$(1))))
 ALL_A := $(foreach p,$(PROGRAMS),$(call prog_a,$(p))) $(LIB_A)
 
 UNIT := $(patsubst test/unit/%.c,$(O)/test/unit/%,$(wildcard test/unit/test_*.c))
@@ -102,7 +102,7 @@ $(O)/.build-config: FORCE
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 
-$(O)/%.o: %.c $(O)/.build-config
+$(O)/obj/%.o: %.c $(O)/.build-config
 	@mkdir -p $(@D)
 	@$(if $(Q),echo "  CC  $<")
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -117,13 +117,14 @@ define program_template
 $(call prog_a,$(1)): $(call prog_parts,$(1))
 	@rm -f $$@
 	$$(Q)ar rcsD $$@ $$^
-$(O)/$(1): $(O)/$(DIR_$(1))/main.o $(call prog_a,$(1)) $(LIB_A)
+$(O)/$(1): $(O)/obj/$(DIR_$(1))/main.o $(call prog_a,$(1)) $(LIB_A)
 	@$$(if $$(Q),echo "  LD  $$@")
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS_$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_template,$(p))))
 
-$(UNIT) $(FUZZ) $(TESTBIN): $(O)/test/%: $(O)/test/%.o $(ALL_A)
+$(UNIT) $(FUZZ) $(TESTBIN): $(O)/test/%: $(O)/obj/test/%.o $(ALL_A)
+	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(findstring fuzz_,$@),$(FUZZ_LDFLAGS)) \
 		-o $@ $< $(if $(and $(findstring fuzz_,$@),$(if $(FUZZ_LDFLAGS),,1)),test/fuzz/driver.c -I. -D_GNU_SOURCE) \
 		$(ALL_A) $(LIBS_test)
@@ -161,8 +162,8 @@ lint: headers				## layers, CLOEXEC, self-contained headers
 
 HEADERS := $(wildcard lib/*.h runner-hook/*.h enclave-worker/*.h \
 	enclave-worker/*/*.h verifier/*.h)
-headers: $(HEADERS:%.h=$(O)/%.h.ok)
-$(O)/%.h.ok: %.h $(O)/.build-config
+headers: $(HEADERS:%.h=$(O)/obj/%.h.ok)
+$(O)/obj/%.h.ok: %.h $(O)/.build-config
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $< && touch $@
 

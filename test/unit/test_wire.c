@@ -170,7 +170,7 @@ static void test_messages(void)
 	b.data[2] ^= 1U;
 	fails(hm_msg_decode(HM_MSG_FAILED, hm_buf_slice(&b), &back, &err), &err,
 	      HM_E_PROTOCOL, "code", "another key in its place is refused");
-	fails(hm_msg_decode(HM_MSG_DONE, hm_slice_str("\xa1"), &done, &err), &err,
+	fails(hm_msg_decode(HM_MSG_DONE, hm_slice_str("\xa1\x64size\x01"), &done, &err), &err,
 	      HM_E_PROTOCOL, "1 fields instead of 2", "a missing key is refused");
 	text[0] = '\x1b';
 	b.len = 0;
