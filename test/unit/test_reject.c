@@ -39,6 +39,26 @@ static int parse_json(struct hm_slice text, unsigned int *ret_line,
 	return rc;
 }
 
+static int parse_dsse(struct hm_slice text, unsigned int *ret_line,
+		      struct hm_err *err)
+{
+	AUTO_DSSE struct hm_dsse d;
+
+	hm_dsse_init(&d);
+	*ret_line = 0;
+	return hm_dsse_parse(text, &d, err);
+}
+
+static int parse_bundle(struct hm_slice text, unsigned int *ret_line,
+			struct hm_err *err)
+{
+	AUTO_BUNDLE struct hm_bundle b;
+
+	hm_bundle_init(&b);
+	*ret_line = 0;
+	return hm_bundle_parse(text, &b, err);
+}
+
 static const struct {
 	const char *dir;
 	parse_fn parse;
@@ -46,6 +66,8 @@ static const struct {
 } parsers[] = {
 	{"json", parse_json, 10},
 	{"build", parse_build, 60},
+	{"dsse", parse_dsse, 15},
+	{"bundle", parse_bundle, 20},
 };
 
 static bool read_file(const char *dir, const char *name, struct hm_buf *b)
