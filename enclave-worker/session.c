@@ -183,41 +183,6 @@ static int configure(struct hm_session *s, struct hm_err *err)
 	return rc < 0 ? rc : hm_wire_advance(&s->link.wire, HM_ST_SOURCE, err);
 }
 
-/* One HM_F_OBJECT frame into the source parser. */
-static int source_frame(struct hm_session *s, const struct hm_frame *frame,
-			bool *in_object, uint64_t *bytes, struct hm_err *err)
-{
-	struct hm_slice body = frame->body;
-	int rc;
-
-	if (((frame->flags & HM_FF_FIRST) != 0) == *in_object)
-		return hm_fail(err, HM_E_PROTOCOL, 0,
-			       *in_object ? "an object begins inside another" :
-					    "data outside an object");
-	if (!*in_object) {
-		if (body.len < HM_OBJECT_HEAD)
-			return hm_fail(err, HM_E_PROTOCOL, 0,
-				       "an object without a head");
-		rc = hm_source_begin(s->source, body.ptr[0],
-				     hm_get_u64be(body.ptr + 1), err);
-		if (rc < 0)
-			return rc;
-		body.ptr += HM_OBJECT_HEAD;
-		body.len -= HM_OBJECT_HEAD;
-		*in_object = true;
-	}
-	*bytes += body.len;
-	if (body.len > 0) {
-		rc = hm_source_data(s->source, body, err);
-		if (rc < 0)
-			return rc;
-	}
-	if ((frame->flags & HM_FF_LAST) == 0)
-		return HM_OK;
-	*in_object = false;
-	return hm_source_end(s->source, err);
-}
-
 /* Steps 4 and 5, first half: the tree comes in and is what the id says. */
 static int receive_source(struct hm_session *s, struct hm_err *err)
 {
@@ -225,7 +190,6 @@ static int receive_source(struct hm_session *s, struct hm_err *err)
 		.dest_fd = s->root_fd, .commit = s->commit,
 		.max_bytes = s->config.disk_mib << 20};
 	int64_t since = hm_now_ms();
-	bool in_object = false;
 	uint64_t bytes = 0;
 	int rc;
 
@@ -241,7 +205,10 @@ static int receive_source(struct hm_session *s, struct hm_err *err)
 			rc = hm_fail(err, HM_E_CANCELLED, 0,
 				     "cancelled by the host");
 		if (rc == HM_OK)
-			rc = source_frame(s, &frame, &in_object, &bytes, err);
+			rc = hm_source_frame(s->source, frame.flags, frame.body,
+					     err);
+		if (rc == HM_OK)
+			bytes += frame.body.len;
 		if (rc == HM_OK)
 			rc = hm_link_progress(&s->link, "source", bytes, 0,
 					      "bytes", err);
