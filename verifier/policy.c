@@ -22,6 +22,12 @@ void hm_policy_release(struct hm_policy *p)
 {
 	for (size_t i = 0; i < p->endorser_count; i++)
 		hm_key_free(p->endorsers[i]);
+	for (size_t i = 0; i < p->witness_count; i++)
+		hm_note_key_release(&p->witnesses[i]);
+	free(p->witnesses);
+	if (p->logs)
+		hm_log_keys_release(p->logs);
+	free(p->logs);
 	hm_json_free(p->root);
 	hm_policy_init(p);
 }
@@ -329,6 +335,7 @@ static int get_log(struct hm_policy *p, struct hm_err *err)
 {
 	static const char *const keys[] = { "required", "keys",
 					    "max_delay_minutes", NULL };
+	struct hm_strings vkeys = {0};
 	const struct hm_json *o;
 	size_t minutes = 0;
 	int rc = get_object(p->root, "log", keys, &o, err);
@@ -337,13 +344,21 @@ static int get_log(struct hm_policy *p, struct hm_err *err)
 		return rc;
 	rc = get_flag(o, "required", &p->log_required, err);
 	if (rc == HM_OK)
-		rc = get_strings(o, "keys", &p->log_keys, err);
+		rc = get_strings(o, "keys", &vkeys, err);
 	if (rc == HM_OK && hm_json_get(o, "max_delay_minutes"))
 		rc = get_count(o, "max_delay_minutes", 525600, &minutes, err);
 	p->log_delay_ms = (int64_t)minutes * 60000;
-	if (rc == HM_OK && p->log_keys.count == 0)
+	if (rc == HM_OK && vkeys.count == 0)
 		rc = hm_fail(err, HM_E_FORMAT, 0,
 			     "keys are missing: a log is named by its key");
+	if (rc == HM_OK) {
+		p->logs = calloc(1, sizeof(*p->logs));
+		if (!p->logs)
+			rc = hm_fail(err, HM_E_NOMEM, 0, "keys");
+	}
+	for (size_t i = 0; rc == HM_OK && i < vkeys.count; i++)
+		rc = hm_log_keys_add_vkey(p->logs, hm_slice_str(vkeys.items[i]),
+					  err);
 	return rc == HM_OK ? rc : hm_err_prefix(err, "log");
 }
 
@@ -370,6 +385,37 @@ static int get_group(struct hm_policy *p, const char *key, bool has_of,
 	if (rc == HM_OK)
 		rc = get_count(o, "threshold", (int64_t)*of, threshold, err);
 	return rc == HM_OK ? rc : hm_err_prefix(err, "%s", key);
+}
+
+/* Cosigning keys; one that signs twice is one witness. */
+static int get_witnesses(struct hm_policy *p, struct hm_err *err)
+{
+	struct hm_strings vkeys = {0};
+	size_t of;
+	int rc = get_group(p, "witnesses", false, &vkeys, &p->witness_threshold,
+			   &of, err);
+
+	if (rc != HM_OK || vkeys.count == 0)
+		return rc;
+	p->witnesses = calloc(vkeys.count, sizeof(*p->witnesses));
+	if (!p->witnesses)
+		return hm_fail(err, HM_E_NOMEM, 0, "witnesses");
+	for (size_t i = 0; i < vkeys.count; i++) {
+		struct hm_note_key *k = &p->witnesses[i];
+
+		rc = hm_note_vkey_parse(hm_slice_str(vkeys.items[i]), k, err);
+		if (rc != HM_OK)
+			return hm_err_prefix(err, "witnesses.keys[%zu]", i);
+		p->witness_count++;
+		for (size_t j = 0; j < i; j++)
+			if (memcmp(k->id, p->witnesses[j].id, sizeof(k->id)) == 0)
+				return hm_fail(err, HM_E_FORMAT, 0, "witnesses."
+					       "keys[%zu]: is there twice", i);
+		if (k->type != HM_NOTE_COSIGNATURE)
+			return hm_fail(err, HM_E_FORMAT, 0, "witnesses.keys[%zu]"
+				       ": not a witness's key", i);
+	}
+	return HM_OK;
 }
 
 static int get_modes(struct hm_policy *p, struct hm_err *err)
@@ -454,8 +500,7 @@ static int parse(struct hm_slice text, struct hm_policy *p, struct hm_err *err)
 	if (rc == HM_OK)
 		rc = get_log(p, err);
 	if (rc == HM_OK)
-		rc = get_group(p, "witnesses", false, &p->witness_keys,
-			       &p->witness_threshold, &of, err);
+		rc = get_witnesses(p, err);
 	if (rc == HM_OK)
 		rc = get_group(p, "challengers", true, &p->challengers,
 			       &p->challenger_threshold, &p->challenger_of, err);

@@ -8,6 +8,7 @@
 
 #include "lib/image_index.h"
 #include "lib/json.h"
+#include "lib/trusted_root.h"
 
 #define HM_POLICY_MAX (256U << 10)	/* a few dozen PEM keys and patterns */
 #define HM_POLICY_ITEMS 64U		/* of any one list */
@@ -61,10 +62,10 @@ struct hm_policy {	/* strings live as long as root */
 	bool network_complete;		/* the record must say so */
 
 	bool log_required;
-	struct hm_strings log_keys;
-	int64_t log_delay_ms;		/* built to logged; 0 = the default */
-	struct hm_strings witness_keys;
-	size_t witness_threshold;
+	struct hm_log_keys *logs;	/* owned; NULL = none named */
+	int64_t log_delay_ms;		/* built to logged; 0 = any */
+	struct hm_note_key *witnesses;	/* owned */
+	size_t witness_count, witness_threshold;
 	struct hm_strings challengers;
 	size_t challenger_threshold, challenger_of;
 };
