@@ -15,6 +15,12 @@
 /* Two of them on two lines. */
 #define HM_INTAKE_JSONL_MAX (2 * HM_BUNDLE_MAX)
 
+struct hm_signed_text {
+	bool present;
+	bool bare;		/* a DSSE envelope without a bundle around it */
+	struct hm_buf json;	/* owned */
+};
+
 struct hm_side_file {	/* hashed on the way, not kept */
 	bool present;
 	uint64_t size;
@@ -30,9 +36,7 @@ struct hm_intake {
 	/* Files or digests asked about; each must be a subject. Mode unknown. */
 	struct hm_artifacts wanted;	/* owned */
 
-	/* Bundle, or bare DSSE envelope, of S and of E; owned. */
-	struct hm_buf provenance, evidence;
-	bool has_provenance, has_evidence;
+	struct hm_signed_text provenance, evidence;	/* S and E */
 	struct hm_buf document;		/* attestation/nitro.cbor; owned */
 	bool has_document;
 	struct hm_side_file network, build_log;

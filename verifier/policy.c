@@ -476,7 +476,6 @@ static int get_head(struct hm_policy *p, struct hm_err *err)
 
 static int parse(struct hm_slice text, struct hm_policy *p, struct hm_err *err)
 {
-	size_t of;
 	int rc = hm_json_parse(text, HM_POLICY_MAX, &p->root, err);
 
 	if (rc == HM_OK)
@@ -503,7 +502,8 @@ static int parse(struct hm_slice text, struct hm_policy *p, struct hm_err *err)
 		rc = get_witnesses(p, err);
 	if (rc == HM_OK)
 		rc = get_group(p, "challengers", true, &p->challengers,
-			       &p->challenger_threshold, &p->challenger_of, err);
+			       &p->challenger_threshold, &p->challenger_of,
+			       err);
 	return rc;
 }
 

@@ -91,11 +91,11 @@ static int check_archive(struct hm_case *c, struct hm_err *err)
 				 in->problem_about,
 				 in->problem_about[0] != '\0' ? ": " : "",
 				 in->problem.msg);
-	if (!in->has_evidence || !in->has_provenance)
+	if (!in->evidence.present || !in->provenance.present)
 		return hm_refuse(c, HM_R_NO_EVIDENCE, err,
 				 "%s holds no attestation: the %s statement is "
 				 "missing; give it with --bundle", in->label,
-				 in->has_evidence ? "provenance" : "evidence");
+				 in->evidence.present ? "provenance" : "evidence");
 	if (!in->has_tar) {
 		hm_proved(c, "evidence found; %zu %s to look for in it",
 			  in->wanted.count,
@@ -118,14 +118,16 @@ static int check_archive(struct hm_case *c, struct hm_err *err)
 }
 
 /* A bundle must be the very bytes that our writer makes, inside a tar. */
-static int open_bundle(struct hm_case *c, const struct hm_buf *json,
+static int open_bundle(struct hm_case *c, const struct hm_signed_text *t,
 		       const char *what, struct hm_bundle *b,
 		       struct hm_err *err)
 {
-	int rc = hm_bundle_parse(hm_buf_slice(json), b, err);
+	struct hm_slice json = hm_buf_slice(&t->json);
+	int rc = t->bare ? hm_dsse_parse(json, &b->dsse, err) :
+			   hm_bundle_parse(json, b, err);
 
 	if (rc == HM_OK && c->in->has_tar)
-		rc = hm_bundle_is_canonical(b, hm_buf_slice(json), err);
+		rc = hm_bundle_is_canonical(b, json, err);
 	if (rc != HM_OK) {
 		hm_err_prefix(err, "%s", what);
 		return hm_refused(c, HM_R_MALFORMED, rc, err);

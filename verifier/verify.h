@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "lib/log.h"
 #include "verifier/evidence.h"
 #include "verifier/policy.h"
 
