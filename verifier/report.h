@@ -1,0 +1,46 @@
+/*
+ * A verdict in words and in JSON. Whatever came from outside is escaped here,
+ * once, for the medium: a terminal, JSON, HTML. Functions append to a buffer;
+ * printing is the program's business.
+ */
+#pragma once
+
+#include "verifier/verify.h"
+
+/* 100,000 subjects of a few hundred bytes each. */
+#define HM_REPORT_MAX (64U << 20)
+
+struct hm_report {
+	const struct hm_intake *in;
+	const struct hm_expect *want;
+	const struct hm_verdict *v;
+};
+
+/* "`hello` was built from github.com/o/r at 1a2b... on 3 May 2026 by ..." */
+int hm_report_sentence(const struct hm_report *r, struct hm_buf *b,
+		       struct hm_err *err) HM_MUST_CHECK;
+/* Criteria, a line per check, the sentence, and PASSED or FAILED last. */
+int hm_report_text(const struct hm_report *r, struct hm_buf *b,
+		   struct hm_err *err) HM_MUST_CHECK;
+int hm_report_json(const struct hm_report *r, struct hm_buf *b,
+		   struct hm_err *err) HM_MUST_CHECK;
+/* What is there, verified or not, as a tree for people. */
+int hm_inspect_text(const struct hm_report *r, struct hm_buf *b,
+		    struct hm_err *err) HM_MUST_CHECK;
+/* One page that needs nothing else: no script, no font, no network. */
+int hm_report_html(const struct hm_report *r, struct hm_buf *b,
+		   struct hm_err *err) HM_MUST_CHECK;
+
+/* The fields of a document, in hex; the caller frees. */
+struct hm_json *hm_document_json(const struct hm_nitro_document *doc);
+
+/* SLSA verification summary of this verdict, as an in-toto statement. */
+int hm_vsa_write(const struct hm_report *r, struct hm_buf *json,
+		 struct hm_err *err) HM_MUST_CHECK;
+
+/* What a PCR measures, in two or three words; "" when nobody assigned it. */
+const char *hm_pcr_name(size_t index);
+/* The files that the verdict is about: those asked for, else the tar's. */
+const struct hm_artifacts *hm_report_files(const struct hm_report *r);
+/* True once the chain was checked and ends at a development root. */
+bool hm_report_no_hardware(const struct hm_report *r);
