@@ -31,6 +31,11 @@ int hm_inspect_text(const struct hm_report *r, struct hm_buf *b,
 int hm_report_html(const struct hm_report *r, struct hm_buf *b,
 		   struct hm_err *err) HM_MUST_CHECK;
 
+/*
+ * What every document of a debug enclave shows: PCR0, PCR1 and PCR2 all zero.
+ * (hm_nitro_is_debug(), which verify asks, refuses any one of them.)
+ */
+bool hm_document_is_debug(const struct hm_nitro_document *doc);
 /* The fields of a document, in hex; the caller frees. */
 struct hm_json *hm_document_json(const struct hm_nitro_document *doc);
 

@@ -80,6 +80,14 @@ static struct hm_json *chain_of(const struct hm_nitro_document *doc)
 	return a;
 }
 
+bool hm_document_is_debug(const struct hm_nitro_document *doc)
+{
+	static const uint8_t zero[HM_IMAGE_PCRS][HM_PCR_LEN];
+
+	return doc->has_pcr[0] && doc->has_pcr[1] && doc->has_pcr[2] &&
+	       memcmp(doc->pcr, zero, sizeof(zero)) == 0;
+}
+
 struct hm_json *hm_document_json(const struct hm_nitro_document *doc)
 {
 	struct hm_json *o = hm_json_new_object();
@@ -87,7 +95,7 @@ struct hm_json *hm_document_json(const struct hm_nitro_document *doc)
 	set(o, "module_id", hm_json_new_string(doc->module_id));
 	set(o, "timestamp", hm_json_new_integer((int64_t)doc->timestamp_ms));
 	set_time(o, "time", (int64_t)doc->timestamp_ms);
-	set(o, "debug", hm_json_new_bool(hm_nitro_is_debug(doc)));
+	set(o, "debug", hm_json_new_bool(hm_document_is_debug(doc)));
 	set(o, "pcrs", pcrs_of(doc));
 	set(o, "user_data", optional(&doc->user_data));
 	set(o, "public_key", optional(&doc->public_key));

@@ -126,12 +126,20 @@ static int open_bundle(struct hm_case *c, const struct hm_signed_text *t,
 	int rc = t->bare ? hm_dsse_parse(json, &b->dsse, err) :
 			   hm_bundle_parse(json, b, err);
 
-	if (rc == HM_OK && c->in->has_tar)
-		rc = hm_bundle_is_canonical(b, json, err);
 	if (rc != HM_OK) {
 		hm_err_prefix(err, "%s", what);
 		return hm_refused(c, HM_R_MALFORMED, rc, err);
 	}
+	if (!c->in->has_tar)
+		return HM_OK;
+	if (t->bare || !hm_bundle_is_canonical(b, json))
+		return hm_refuse(c, HM_R_MALFORMED, err, "%s: the bundle is not "
+				 "written as releases are", what);
+	/* Nothing here checks RFC 3161, so nobody would vouch for the bytes. */
+	if (b->timestamps)
+		return hm_refuse(c, HM_R_MALFORMED, err,
+				 "%s: the bundle carries a timestamp that "
+				 "nothing checks", what);
 	return HM_OK;
 }
 
@@ -243,6 +251,19 @@ static int check_mode(struct hm_case *c, struct hm_err *err)
 	return HM_OK;
 }
 
+/* Nobody signs a bundle's hint; a free byte is a byte for an attacker. */
+static int check_hints(struct hm_case *c, struct hm_err *err)
+{
+	const struct hm_verdict *v = c->v;
+	int rc = HM_OK;
+
+	if (!c->in->evidence.bare)
+		rc = hm_bundle_check_hint(&v->evidence_bundle, v->key, err);
+	if (rc == HM_OK && !c->in->provenance.bare)
+		rc = hm_bundle_check_hint(&v->provenance_bundle, v->key, err);
+	return rc == HM_OK ? rc : hm_refused(c, HM_R_SIGNATURE, rc, err);
+}
+
 static int check_key(struct hm_case *c, struct hm_err *err)
 {
 	struct hm_verdict *v = c->v;
@@ -271,6 +292,9 @@ static int check_key(struct hm_case *c, struct hm_err *err)
 		hm_err_prefix(err, "provenance statement");
 		return hm_refused(c, HM_R_SIGNATURE, rc, err);
 	}
+	rc = check_hints(c, err);
+	if (rc != HM_OK)
+		return rc;
 	hm_proved(c, "the enclave's one-time key signed the evidence and the "
 		  "provenance");
 	return HM_OK;

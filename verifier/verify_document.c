@@ -132,11 +132,11 @@ static int examine(struct hm_slice document, const struct arguments *a,
 		return rc;
 	o->authentic = true;
 	o->hardware = root->kind == HM_ROOT_NITRO;
-	if (!hm_nitro_is_debug(&o->doc) || a->allow_debug)
+	if (!hm_document_is_debug(&o->doc) || a->allow_debug)
 		return HM_OK;
 	(void)hm_fail(err, HM_E_POLICY, 0, "the enclave ran in debug mode (PCR0, "
-		      "1 or 2 is zero): its host could read and change its "
-		      "memory");
+		      "PCR1 and PCR2 are zero): its host could read and change "
+		      "its memory");
 	return refuse(o, HM_R_DEBUG, err);
 }
 
