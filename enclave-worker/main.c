@@ -1,16 +1,15 @@
 /*
  * enclave-worker: the measured side. As PID 1 of an enclave (or of the local
  * back end's namespace) it makes its room, serves one build, and ends; with
- * --probe and --interceptor it is one of its own helpers, re-executed inside the
  * sandbox or beside it.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "enclave-worker/interceptor/interceptor.h"
-#include "enclave-worker/probe.h"
 #include "enclave-worker/session.h"
 #include "lib/log.h"
 
@@ -70,8 +69,6 @@ int main(int argc, char **argv)
 		(void)printf("enclave-worker %s\n", HM_VERSION);
 		return 0;
 	}
-	if (strcmp(mode, "--probe") == 0)
-		return hm_probe_main(argc - 2, argv + 2);
 	if (strcmp(mode, "--interceptor") == 0)
 		return hm_interceptor_main(argc - 2, argv + 2);
 	if (strcmp(mode, "--local") != 0 || argc != 2) {

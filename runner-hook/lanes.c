@@ -108,6 +108,8 @@ static HM_NORETURN void child(struct hm_lanes *l, int lane, pid_t parent)
 	sigset_t none;
 
 	/* Only the lane and stderr: no enclave, no control connection. */
+	/* The parent's signal descriptor is closed here; its number is not ours. */
+	hm_io_set_cancel_fd(-1);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent ||
 	    dup2(lane, 3) < 0 || syscall(SYS_close_range, 4U, ~0U, 0) < 0)
 		_exit(HM_LANE_FAILED);
