@@ -276,14 +276,12 @@ static int check_ca(X509 *cert, size_t cas_below, struct hm_err *err)
 
 static int check_leaf(X509 *cert, struct hm_err *err)
 {
-	int critical = -1;
 	AUTO_BC BASIC_CONSTRAINTS *bc = X509_get_ext_d2i(
-		cert, NID_basic_constraints, &critical, NULL);
+		cert, NID_basic_constraints, NULL, NULL);
 
-	/* -1: there is none, which also means "not a CA". -2: there are two. */
-	if ((!bc && critical != -1) || (bc && (bc->ca != 0 || bc->pathlen)))
-		return hm_fail(err, HM_E_CRYPTO, 0,
-			       "it is marked as a CA, or contradicts itself");
+	/* None at all also means "not a CA". */
+	if (bc && (bc->ca != 0 || bc->pathlen))
+		return hm_fail(err, HM_E_CRYPTO, 0, "it is marked as a CA");
 	if ((X509_get_extension_flags(cert) & EXFLAG_KUSAGE) == 0 ||
 	    (X509_get_key_usage(cert) & KU_DIGITAL_SIGNATURE) == 0)
 		return hm_fail(err, HM_E_CRYPTO, 0,
@@ -295,10 +293,10 @@ static int check_one(X509 *cert, size_t i, int64_t at_ms, struct hm_err *err)
 {
 	int rc;
 
-	/* Fills the cached extension flags; a malformed extension shows here. */
+	/* Fills the cached extension flags that the checks below read. */
 	if ((X509_get_extension_flags(cert) & EXFLAG_INVALID) != 0)
 		return hm_ssl_fail(err, HM_E_CRYPTO,
-				   "an extension is malformed");
+				   "an extension is malformed or stands twice");
 	if (X509_get_version(cert) != X509_VERSION_3)
 		return hm_fail(err, HM_E_CRYPTO, 0, "not an X.509 v3 certificate");
 	rc = check_algorithm(cert, err);
