@@ -113,6 +113,15 @@ static int handle(struct run *r, const struct pollfd *fds, struct hm_err *err)
 	return rc;
 }
 
+/* To the build's limit, or to the next look at its memory. */
+static int wait_ms(const struct hm_session *s)
+{
+	int left = hm_deadline_left(s->build_deadline);
+	int watch = hm_sandbox_watch_ms(s->sandbox);
+
+	return watch >= 0 && watch < left ? watch : left;
+}
+
 /* Until the first process ends, or something stops it. */
 static int loop(struct run *r, struct hm_err *err)
 {
@@ -133,7 +142,7 @@ static int loop(struct run *r, struct hm_err *err)
 		/* A frame that came with the source's last read: poll is blind. */
 		if (hm_wire_pending(&s->link.wire))
 			return on_control(s, err);
-		n = poll(fds, SLOT_COUNT, hm_deadline_left(s->build_deadline));
+		n = poll(fds, SLOT_COUNT, wait_ms(s));
 		if (n < 0 && errno != EINTR)
 			return hm_fail(err, HM_E_SYSTEM, errno, "poll");
 		if (hm_deadline_left(s->build_deadline) == 0)
@@ -141,6 +150,7 @@ static int loop(struct run *r, struct hm_err *err)
 				       "the build took longer than its limit; "
 				       "raise input.timeout_minutes or "
 				       "--timeout-minutes");
+		hm_sandbox_watch(s->sandbox);
 		if (n <= 0)
 			continue;
 		rc = handle(r, fds, err);
@@ -217,11 +227,12 @@ static int judge(struct hm_session *s, const struct hm_exit *e,
 				      "ended with exit status", e->code);
 }
 
-int hm_session_run(struct hm_session *s, const char *cmd, struct hm_err *err)
+int hm_session_run(struct hm_session *s, const char *cmd, bool offline,
+		   struct hm_err *err)
 {
 	struct run r = {.s = s, .out = {-1, -1}};
 	struct hm_sandbox_command command = {
-		.cmd = cmd, .dir = s->spec.dir,
+		.cmd = cmd, .dir = s->spec.dir, .offline = offline,
 		.source_date_epoch = hm_source_result(s->source)->committer_s};
 	bool out_of_memory = false;
 	struct hm_exit e = {0};

@@ -161,13 +161,14 @@ void hm_sandbox_watch(struct hm_sandbox *s)
 }
 
 static int write_config(const struct hm_sandbox *s, const char *const *argv,
-			const char *const *envp, const char *cwd, struct hm_err *err)
+			const char *const *envp, const char *cwd, bool offline,
+			struct hm_err *err)
 {
 	AUTO_BUF struct hm_buf text;
 	AUTO_CLOSE int dir = open(BUNDLE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct rlimit files = {0};
 	struct hm_oci c = {
-		.root = HM_SANDBOX_ROOT, .build = s->spec.build_dir, .netns = s->spec.netns,
+		.root = HM_SANDBOX_ROOT, .build = s->spec.build_dir, .netns = offline ? NULL : s->spec.netns,
 		.cgroup = s->group.dir[HM_ROOM_UNIFIED] < 0 ? NULL : "/" HM_SANDBOX_GROUP_NAME,
 		.argv = argv, .envp = envp, .cwd = cwd, .id_inside = s->id_inside,
 		.id_first = s->id_first, .id_count = s->id_count, .uid = s->uid,
@@ -341,7 +342,8 @@ int hm_sandbox_start(struct hm_sandbox *s, const struct hm_sandbox_command *c,
 	if (rc == HM_OK)
 		rc = hm_sandbox_env_make(path_text, c->source_date_epoch, c->envp, &env, err);
 	if (rc == HM_OK)
-		rc = write_config(s, argv, (const char *const *)env.items, cwd, err);
+		rc = write_config(s, argv, (const char *const *)env.items, cwd, c->offline,
+				  err);
 	if (rc == HM_OK)
 		rc = make_pipe(s, &out_read, &out_write, err);
 	if (rc == HM_OK)

@@ -46,6 +46,7 @@ struct hm_sandbox_command {
 	const char *const *envp;	/* the user's additions, "K=V", NULL-ended;
 					   fixed ones (PATH, HOME, TZ, ...) are ours */
 	int64_t source_date_epoch;
+	bool offline;			/* loopback only, whatever spec.netns is */
 };
 int hm_sandbox_start(struct hm_sandbox *s, const struct hm_sandbox_command *c,
 		     int *ret_stdout, int *ret_stderr, struct hm_err *err) HM_MUST_CHECK;

@@ -327,8 +327,9 @@ static int network_start(struct hm_session *s, struct hm_err *err)
 	return hm_network_start(&spec, &s->network, err);
 }
 
-static int sandbox_start(struct hm_session *s, bool network, struct hm_err *err)
+static int sandbox_start(struct hm_session *s, struct hm_err *err)
 {
+	int64_t since = hm_now_ms();
 	struct hm_sandbox_spec spec = {
 		.runtime = s->config.runtime,
 		.room = s->room,
@@ -336,18 +337,20 @@ static int sandbox_start(struct hm_session *s, bool network, struct hm_err *err)
 		.toolchains = (const char *const *)s->config.toolchains.items,
 		.toolchain_count = s->config.toolchains.count,
 		.build_dir = HM_ROOM_BUILD,
+		.netns = hm_network_netns_path(s->network),
+		.ca_dir = hm_network_ca_dir(s->network),
+		.resolv_conf = hm_network_resolv_conf(s->network),
 		.memory_bytes = s->config.memory_mib << 20,
 		.disk_bytes = s->config.disk_mib << 20,
 		.cpus = (uint32_t)tighter(s->config.cpus, s->spec.cpus),
 		.pids_max = (uint32_t)s->config.pids_max,
 	};
+	int rc = hm_sandbox_new(&spec, &s->sandbox, err);
 
-	if (network) {
-		spec.netns = hm_network_netns_path(s->network);
-		spec.ca_dir = hm_network_ca_dir(s->network);
-		spec.resolv_conf = hm_network_resolv_conf(s->network);
-	}
-	return hm_sandbox_new(&spec, &s->sandbox, err);
+	if (rc < 0)
+		return rc;
+	hm_session_phase(s, "sandbox", since);
+	return HM_OK;
 }
 
 static int log_sink(void *ctx, enum hm_stream stream, struct hm_slice lines,
@@ -371,30 +374,26 @@ static int log_open(struct hm_session *s, struct hm_err *err)
 	return hm_build_log_new(s->log_fd, log_sink, s, &s->log, err);
 }
 
-/* One command in a sandbox of its own; the sandbox is dead afterwards. */
+/* One command; nothing of it is alive afterwards, whether it failed or not. */
 static int run_phase(struct hm_session *s, const char *phase, const char *cmd,
-		     bool network, struct hm_err *err)
+		     bool offline, struct hm_err *err)
 {
 	int64_t since = hm_now_ms();
 	struct hm_err kill_err;
 	int rc;
 
-	s->step = "sandbox";
-	rc = sandbox_start(s, network, err);
-	if (rc < 0)
-		return rc;
-	hm_session_phase(s, "sandbox", since);
-	since = hm_now_ms();
 	s->step = phase;
-	rc = hm_session_run(s, cmd, err);
-	/* Dead before anybody looks at what came out, failed or not. */
+	rc = hm_session_run(s, cmd, offline, err);
 	if (hm_sandbox_kill(s->sandbox, rc < 0 ? &kill_err : err) < 0 &&
 	    rc == HM_OK)
 		return err->code;
 	hm_session_phase(s, phase, since);
-	if (rc < 0)
-		return rc;
-	free(s->runtime_version);
+	return rc;
+}
+
+/* What the statement says of the sandbox, kept before it is gone. */
+static int sandbox_end(struct hm_session *s, struct hm_err *err)
+{
 	s->runtime_version = strdup(hm_sandbox_runtime_version(s->sandbox));
 	if (!s->runtime_version)
 		return hm_fail(err, HM_E_NOMEM, 0, "out of memory");
@@ -409,7 +408,6 @@ static int build(struct hm_session *s, struct hm_err *err)
 {
 	uint64_t minutes = tighter(s->config.timeout_minutes,
 				   s->spec.timeout_minutes);
-	bool vendored = s->spec.vendor != NULL;
 	int rc;
 
 	s->step = "sandbox";
@@ -418,11 +416,17 @@ static int build(struct hm_session *s, struct hm_err *err)
 	if (rc == HM_OK)
 		rc = network_start(s, err);
 	if (rc == HM_OK)
-		rc = hm_link_state(&s->link, HM_ST_BUILDING, s->spec.cmd, err);
-	if (rc == HM_OK && vendored)
-		rc = run_phase(s, "vendor", s->spec.vendor, true, err);
+		rc = sandbox_start(s, err);
 	if (rc == HM_OK)
-		rc = run_phase(s, "build", s->spec.cmd, !vendored, err);
+		rc = hm_link_state(&s->link, HM_ST_BUILDING, s->spec.cmd, err);
+	/* With a vendor step only that one has the network. */
+	if (rc == HM_OK && s->spec.vendor)
+		rc = run_phase(s, "vendor", s->spec.vendor, false, err);
+	if (rc == HM_OK)
+		rc = run_phase(s, "build", s->spec.cmd, s->spec.vendor != NULL,
+			       err);
+	if (rc == HM_OK)
+		rc = sandbox_end(s, err);
 	if (rc == HM_OK)
 		rc = hm_build_log_end(s->log, err);
 	if (rc == HM_OK)

@@ -66,7 +66,7 @@ int hm_session_serve(struct hm_port *port, const struct hm_image *image,
 		     struct hm_room *room, struct hm_err *err) HM_MUST_CHECK;
 
 /* run.c: one command in the sandbox, with everything that goes on beside it. */
-int hm_session_run(struct hm_session *s, const char *cmd,
+int hm_session_run(struct hm_session *s, const char *cmd, bool offline,
 		   struct hm_err *err) HM_MUST_CHECK;
 /* facts.c: what the statement says of this build, gathered from the session. */
 int hm_session_facts(struct hm_session *s, struct hm_err *err) HM_MUST_CHECK;
