@@ -133,7 +133,8 @@ static int parse_language(struct parser *p, const char *path,
 		good = !isupper((unsigned char)*c);
 	if (!good)
 		return bad(p, path,
-			   "'%s' is no language name; write it in small letters, like \"rust\" or \"c\"",
+			   "'%s' is no language name; write it in small letters, like "
+			   "\"rust\" or \"c\"",
 			   HM_ESC(hm_slice_str(s)));
 	p->spec->language = s;
 	return HM_OK;
@@ -149,7 +150,8 @@ static int parse_version(struct parser *p, const char *path,
 		return rc;
 	if (!is_name(s, VERSION_MAX, "+-._~"))
 		return bad(p, path,
-			   "'%s' is no version; write it like \"1.85\", or remove the key for the newest image",
+			   "'%s' is no version; write it like \"1.85\", or remove the key "
+			   "for the newest image",
 			   HM_ESC(hm_slice_str(s)));
 	p->spec->version = s;
 	return HM_OK;
@@ -165,7 +167,8 @@ static int take_command(struct parser *p, const char *path,
 		return rc;
 	if (hm_has_control(s, "\n\t"))
 		return bad(p, path,
-			   "holds a control character; only line feeds and tabs may stand in a command");
+			   "holds a control character; only line feeds and tabs may stand "
+			   "in a command");
 	if (s[strspn(s, " \t\n")] == '\0')
 		return bad(p, path, "is blank; write a command for /bin/sh");
 	*ret = s;
@@ -229,7 +232,8 @@ static int parse_env(struct parser *p, const char *path, const struct hm_json *v
 
 		if (!is_env_name(name))
 			return bad(p, path,
-				   "'%s' cannot be a variable's name; use letters, digits and '_', no digit first",
+				   "'%s' cannot be a variable's name; use letters, digits "
+				   "and '_', no digit first",
 				   HM_ESC(hm_slice_str(name)));
 		(void)snprintf(where, sizeof(where), "%s.%s", path,
 			       HM_ESC(hm_slice_str(name)));
@@ -327,9 +331,11 @@ static int parse_files(struct parser *p, const char *path,
 			   hm_json_type_name(v));
 	if (n == 0)
 		return bad(p, path,
-			   "is empty; list at least one file, directory or glob that the build makes");
+			   "is empty; list at least one file, directory or glob that the "
+			   "build makes");
 	if (n > HM_BUILDSPEC_FILES)
-		return bad(p, path, "has %zu entries; at most %d are taken, use a directory or a glob",
+		return bad(p, path, "has %zu entries; at most %d are taken, use a "
+				    "directory or a glob",
 			   n, HM_BUILDSPEC_FILES);
 	for (size_t i = 0; i < n; i++) {
 		char where[KEY_MAX];
@@ -349,13 +355,19 @@ static int parse_output(struct parser *p, const char *path,
 			const struct hm_json *v);
 
 static const struct field root_fields[] = {
-	{"language", "language", "add \"language\": \"c\", or another that has an image", parse_language},
+	{"language", "language",
+	 "add \"language\": \"c\", or another that has an image", parse_language},
 	{"version", "version", NULL, parse_version},
-	{"input", "input", "add \"input\": {\"cmd\": \"make\"} with the command that builds", parse_input},
-	{"output", "output", "add \"output\": {\"files\": [\"hello\"]} with what the build makes", parse_output},
+	{"input", "input",
+	 "add \"input\": {\"cmd\": \"make\"} with the command that builds",
+	 parse_input},
+	{"output", "output",
+	 "add \"output\": {\"files\": [\"hello\"]} with what the build makes",
+	 parse_output},
 };
 static const struct field input_fields[] = {
-	{"cmd", "input.cmd", "add \"cmd\": \"make\" with the command that builds", parse_cmd},
+	{"cmd", "input.cmd", "add \"cmd\": \"make\" with the command that builds",
+	 parse_cmd},
 	{"vendor", "input.vendor", NULL, parse_vendor},
 	{"env", "input.env", NULL, parse_env},
 	{"dir", "input.dir", NULL, parse_dir},
@@ -365,7 +377,8 @@ static const struct field input_fields[] = {
 	{"cpus", "input.cpus", NULL, parse_cpus},
 };
 static const struct field output_fields[] = {
-	{"files", "output.files", "add \"files\": [\"hello\"] with what the build makes", parse_files},
+	{"files", "output.files",
+	 "add \"files\": [\"hello\"] with what the build makes", parse_files},
 };
 
 /* How unlikely it is that f was meant by key; 3 and more is "not at all". */

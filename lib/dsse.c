@@ -346,7 +346,8 @@ static int read_material(const struct hm_json *m, struct hm_bundle *b,
 	if (hm_json_get(m, "certificate") ||
 	    hm_json_get(m, "x509CertificateChain"))
 		return hm_fail(err, HM_E_POLICY, 0,
-			       "signed with a certificate; ours are signed with the key that the attestation document names");
+			       "signed with a certificate; ours are signed with the key "
+			       "that the attestation document names");
 	rc = hm_json_only_keys(m, keys, err);
 	if (rc == HM_OK)
 		rc = need(m, "publicKey", HM_JSON_OBJECT, &key, err);
@@ -384,7 +385,8 @@ static int read_bundle(const struct hm_json *o, struct hm_bundle *b,
 			       HM_BUNDLE_MEDIA_TYPE);
 	if (hm_json_get(o, "messageSignature"))
 		return hm_fail(err, HM_E_POLICY, 0,
-			       "a bare signature over a file; ours carry a statement in a DSSE envelope");
+			       "a bare signature over a file; ours carry a statement in a "
+			       "DSSE envelope");
 	rc = hm_json_only_keys(o, keys, err);
 	if (rc == HM_OK)
 		rc = need(o, "verificationMaterial", HM_JSON_OBJECT, &material,

@@ -47,9 +47,11 @@ static const char *glob_problem(struct hm_slice c)
 		size_t first;
 
 		if (s[i] == '*' && i + 1 < c.len && s[i + 1] == '*')
-			return "has '**' beside other characters; '**' must stand alone between slashes";
+			return "has '**' beside other characters; '**' must stand alone "
+			       "between slashes";
 		if (s[i] == '\\')
-			return "has a backslash; to match a special character write it in brackets, like '[*]'";
+			return "has a backslash; to match a special character write it in "
+			       "brackets, like '[*]'";
 		if (s[i] != '[') {
 			i++;
 			continue;
@@ -58,9 +60,11 @@ static const char *glob_problem(struct hm_slice c)
 		/* a ']' right behind the opening stands for itself */
 		for (i = first; i < c.len && (i == first || s[i] != ']'); i++)
 			if (s[i] == '\\')
-				return "has a backslash; to match a special character write it in brackets, like '[*]'";
+				return "has a backslash; to match a special character "
+				       "write it in brackets, like '[*]'";
 		if (i >= c.len)
-			return "has a '[' without ']'; close it, or write '[[]' for the character itself";
+			return "has a '[' without ']'; close it, or write '[[]' for the "
+			       "character itself";
 		i++;
 	}
 	return NULL;

@@ -152,7 +152,8 @@ static int check_enclave(struct hm_host_config *c,
 	}
 	if (c->worker) {
 		problem = local ? file_problem(c->worker)
-				: "the worker of this enclave is in its image; leave the option out";
+				: "the worker of this enclave is in its image; leave the "
+				  "option out";
 		if (problem)
 			return hm_host_option_refuse(options, &c->worker,
 						     c->worker, problem, err);
@@ -270,7 +271,8 @@ static int check_source(struct hm_host_config *c, const struct hm_host_raw *r,
 	if (r->commit) {
 		if (!is_commit_id(r->commit))
 			return hm_host_option_refuse(options, &r->commit, r->commit,
-				      "must be a full commit id in lower-case hex; for a name use --ref",
+				      "must be a full commit id in lower-case hex; for a "
+				      "name use --ref",
 				      err);
 		c->rev = r->commit;
 		c->ref = r->ref;
@@ -306,7 +308,8 @@ static int check_dev_root(struct hm_host_config *c,
 		rc = asprintf(&dir, "%s/.config/hallmark/dev-root", home);
 	else
 		return hm_fail(err, HM_E_USAGE, 0,
-			       "--dev-root is needed: neither HOME nor XDG_CONFIG_HOME says where to keep the development root");
+			       "--dev-root is needed: neither HOME nor XDG_CONFIG_HOME "
+			       "says where to keep the development root");
 	rc = hm_host_config_own(c, rc < 0 ? NULL : dir, err);
 	c->dev_root = dir;
 	return rc;
