@@ -88,7 +88,8 @@ static int check_files(struct hm_host_config *c, const struct hm_host_options *o
 	if (!problem)
 		problem = hm_pattern_problem(c->config_path, false);
 	if (problem)
-		return hm_host_option_refuse(options, &c->config_path, c->config_path, problem, err);
+		return hm_host_option_refuse(options, &c->config_path, c->config_path,
+					     problem, err);
 	if (!c->output)
 		c->output = "release.tar";
 	problem = file_problem(c->output);
@@ -147,16 +148,16 @@ static int check_enclave(struct hm_host_config *c,
 		problem = local ? "the local enclave has no image; add --enclave qemu or nitro"
 				: file_problem(c->eif);
 		if (problem)
-			return hm_host_option_refuse(options, &c->eif, c->eif,
-						     problem, err);
+			return hm_host_option_refuse(options, &c->eif, c->eif, problem,
+						     err);
 	}
 	if (c->worker) {
 		problem = local ? file_problem(c->worker)
 				: "the worker of this enclave is in its image; leave the "
 				  "option out";
 		if (problem)
-			return hm_host_option_refuse(options, &c->worker,
-						     c->worker, problem, err);
+			return hm_host_option_refuse(options, &c->worker, c->worker,
+						     problem, err);
 	}
 	return local && !c->worker ? check_worker(c, facts->self_dir, err)
 				   : HM_OK;
@@ -170,19 +171,19 @@ static int check_sandbox(struct hm_host_config *c, const struct hm_host_raw *r,
 	if (strcmp(c->runtime, "crun") != 0 && strcmp(c->runtime, "runc") != 0 &&
 	    strcmp(c->runtime, "runsc") != 0)
 		return hm_host_option_refuse(options, &c->runtime, c->runtime,
-			      "must be crun, runc or runsc", err);
+					     "must be crun, runc or runsc", err);
 	if (c->network && strcmp(c->network, "none") != 0)
 		return hm_host_option_refuse(options, &c->network, c->network,
-			      "an operator can only take the network away: none",
-			      err);
+					     "an operator can only take the network away: none",
+					     err);
 	if (r->nonce) {
 		size_t len = strlen(r->nonce) / 2;
 
 		if (len < HM_NONCE_MIN || len > HM_NONCE_MAX ||
 		    !hm_unhex(hm_slice_str(r->nonce), c->nonce, len))
 			return hm_host_option_refuse(options, &r->nonce, r->nonce,
-				      "must be 8 to 64 bytes in lower-case hex",
-				      err);
+						     "must be 8 to 64 bytes in lower-case hex",
+						     err);
 		c->nonce_len = len;
 	}
 	return HM_OK;
@@ -271,16 +272,16 @@ static int check_source(struct hm_host_config *c, const struct hm_host_raw *r,
 	if (r->commit) {
 		if (!is_commit_id(r->commit))
 			return hm_host_option_refuse(options, &r->commit, r->commit,
-				      "must be a full commit id in lower-case hex; for a "
-				      "name use --ref",
-				      err);
+						     "must be a full commit id in lower-case "
+						     "hex; for a name use --ref",
+						     err);
 		c->rev = r->commit;
 		c->ref = r->ref;
 	}
 	problem = c->repository ? url_problem(c->repository) : NULL;
 	if (problem)
-		return hm_host_option_refuse(options, &c->repository, c->repository, problem,
-			      err);
+		return hm_host_option_refuse(options, &c->repository, c->repository,
+					     problem, err);
 	return take_github(c, r, envp, err);
 }
 
@@ -296,7 +297,7 @@ static int check_dev_root(struct hm_host_config *c,
 	if (c->dev_root) {
 		problem = text_problem(c->dev_root);
 		return problem ? hm_host_option_refuse(options, &c->dev_root, c->dev_root,
-					problem, err)
+						       problem, err)
 			       : HM_OK;
 	}
 	if (strcmp(c->enclave, "nitro") == 0)	/* hardware signs there */

@@ -63,7 +63,7 @@ static void test_defaults(void)
 		   same(c.output, "release.tar") && same(c.rev, "HEAD") &&
 		   same(c.runtime, "crun"),
 	   "names");
-	ok(!!c.ref && !c.repository && !c.eif &&
+	ok(!c.ref && !c.repository && !c.eif &&
 		   c.timeout_minutes == 0 && c.memory_mib == 0 && c.cpus == 0 &&
 		   c.nonce_len == 0 && c.toolchains.count == 0 &&
 		   !c.network && !c.quiet && !c.verbose && !c.json,
