@@ -76,7 +76,10 @@ DIR_runner-hook := runner-hook
 DIR_enclave-worker := enclave-worker
 DIR_hallmark := verifier
 
-objs = $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(1)/*.c) $(wildcard $(1)/*/*.c))
+# The probe is a program of its own, carried inside the worker.
+PROBE := $(O)/obj/enclave-worker/probe/probe
+objs = $(filter-out $(PROBE).o,$(patsubst %.c,$(O)/obj/%.o,$(wildcard $(1)/*.c) \
+	$(wildcard $(1)/*/*.c)))
 LIB_A := $(O)/libhallmark.a
 prog_a = $(O)/lib$(1)-parts.a
 prog_parts = $(filter-out $(O)/obj/$(DIR_$(1))/main.o,$(call objs,$(DIR_$(1))))
@@ -106,6 +109,16 @@ $(O)/obj/%.o: %.c $(O)/.build-config
 	@mkdir -p $(@D)
 	@$(if $(Q),echo "  CC  $<")
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# No libc, so that it runs in any root; not the flags of a hosted program.
+$(PROBE): enclave-worker/probe/probe.c enclave-worker/probe/probe.h $(O)/.build-config
+	@mkdir -p $(@D)
+	@$(if $(Q),echo "  CC  $<")
+	$(Q)$(CC) -std=gnu17 $(WARN) $(if $(filter 1,$(DEVELOPER)),-Werror) -Os -I. \
+		-ffreestanding -fno-stack-protector -fno-pie $(call cc-option,-fcf-protection=none) \
+		-nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack -s -o $@ $<
+$(O)/obj/enclave-worker/selftest.o: $(PROBE)
+$(O)/obj/enclave-worker/selftest.o: ALL_CPPFLAGS += -DHM_PROBE_FILE='"$(PROBE)"'
 
 define archive
 	@rm -f $@

@@ -1,7 +1,7 @@
 /*
  * enclave-worker: the measured side. As PID 1 of an enclave (or of the local
  * back end's namespace) it makes its room, serves one build, and ends; with
- * sandbox or beside it.
+ * --interceptor it is its own helper, re-executed beside the sandbox.
  */
 #include <signal.h>
 #include <stdio.h>

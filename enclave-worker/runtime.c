@@ -24,6 +24,7 @@
 struct hm_runtime {
 	const char *name;
 	bool needs_root_id;
+	bool makes_cgroup;
 	const char *global[WORDS_MAX];
 	const char *verb[HM_RUNTIME_VERB_COUNT][WORDS_MAX];
 };
@@ -42,6 +43,7 @@ static const struct hm_runtime table[] = {
 	{
 		.name = "runc",
 		.needs_root_id = true,
+		.makes_cgroup = true,
 		.global = {"--root", ROOT, "--log", LOG, NULL},
 		.verb = {
 			{"create", "--bundle", BUNDLE, "--pid-file", PID_FILE, ID, NULL},
@@ -87,6 +89,11 @@ const char *hm_runtime_name(const struct hm_runtime *r)
 bool hm_runtime_needs_root_id(const struct hm_runtime *r)
 {
 	return r->needs_root_id;
+}
+
+bool hm_runtime_makes_cgroup(const struct hm_runtime *r)
+{
+	return r->makes_cgroup;
 }
 
 int hm_runtime_version(const struct hm_runtime *r, hm_deadline_t deadline,

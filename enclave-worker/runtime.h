@@ -17,6 +17,11 @@ int hm_runtime_find(const char *name, const struct hm_runtime **ret_r,
 const char *hm_runtime_name(const struct hm_runtime *r);
 /* May the container be without a root id (single-id user namespaces)? */
 bool hm_runtime_needs_root_id(const struct hm_runtime *r);
+/*
+ * Does it make a cgroup2 of its own for each container (and remove it) whatever
+ * it is told? Then it gets a place below ours.
+ */
+bool hm_runtime_makes_cgroup(const struct hm_runtime *r);
 /* First line of --version, e.g. "crun version 1.8.1". */
 int hm_runtime_version(const struct hm_runtime *r, hm_deadline_t deadline,
 		       char out[HM_RUNTIME_VERSION_MAX], struct hm_err *err) HM_MUST_CHECK;

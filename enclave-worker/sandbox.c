@@ -16,6 +16,7 @@
 #include "enclave-worker/sandbox.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,11 +25,13 @@
 #include <sys/syscall.h>
 
 #include "enclave-worker/oci.h"
+#include "enclave-worker/probe/probe.h"
 #include "enclave-worker/runtime.h"
 #include "enclave-worker/sandbox_env.h"
 #include "enclave-worker/sandbox_group.h"
 #include "enclave-worker/sandbox_root.h"
 #include "enclave-worker/sandbox_watch.h"
+#include "enclave-worker/selftest.h"
 #include "lib/log.h"
 #include "lib/num.h"
 #include "lib/path.h"
@@ -44,6 +47,12 @@
 /* What linkers of big projects need; more is refused where it is over our own. */
 #define NOFILE_MAX 65536U
 #define BUILD_UID 1000U
+/* HM_CLI_LIST_MAX toolchains of HM_PATH_MAX would not fit an exec either. */
+#define PATH_VALUE_MAX 65536U
+/* The probe's place while it runs; a build never sees it. */
+#define PROBE_NAME ".hallmark-probe"
+/* It takes a few milliseconds. */
+#define PROBE_MS 10000
 
 struct hm_sandbox {
 	struct hm_sandbox_spec spec;
@@ -54,7 +63,6 @@ struct hm_sandbox {
 	int root_fd;
 	bool over_memory;	/* the watch killed it */
 	int64_t watched_ms;
-	bool tree_given;	/* the source tree is the build's already */
 	struct hm_sandbox_group group;
 	struct hm_process init;
 	char id[32];		/* of the container; "" = none exists */
@@ -94,38 +102,6 @@ static void choose_ids(struct hm_sandbox *s)
 	s->owner = (struct hm_sandbox_owner){0, 0};
 }
 
-int hm_sandbox_new(const struct hm_sandbox_spec *spec, struct hm_sandbox **ret_s,
-		   struct hm_err *err)
-{
-	struct hm_sandbox *s = calloc(1, sizeof(*s));
-	int rc;
-
-	if (!s)
-		return hm_fail(err, HM_E_NOMEM, ENOMEM, "sandbox");
-	s->spec = *spec;
-	s->root_fd = -1;
-	s->init = HM_PROCESS_NONE;
-	s->group = (struct hm_sandbox_group){.room = spec->room, .dir = {-1, -1, -1}};
-	rc = hm_runtime_find(spec->runtime, &s->runtime, err);
-	if (rc == HM_OK)
-		rc = hm_runtime_version(s->runtime, hm_deadline_in(RUNTIME_MS), s->version, err);
-	if (rc == HM_OK) {
-		choose_ids(s);
-		rc = hm_sandbox_root_lay(spec, s->owner, &s->root_fd, err);
-	}
-	if (rc == HM_OK && mkdir(BUNDLE, 0700) != 0 && errno != EEXIST)
-		rc = hm_fail(err, HM_E_SYSTEM, errno, "sandbox");
-	if (rc == HM_OK)
-		rc = hm_sandbox_group_make(spec->room, spec->memory_bytes, spec->pids_max,
-					   spec->cpus, &s->group, err);
-	if (rc != HM_OK) {
-		hm_sandbox_free(s);
-		return rc;
-	}
-	*ret_s = s;
-	return HM_OK;
-}
-
 const char *hm_sandbox_runtime_version(const struct hm_sandbox *s)
 {
 	return s->version;
@@ -160,6 +136,11 @@ void hm_sandbox_watch(struct hm_sandbox *s)
 	(void)syscall(SYS_pidfd_send_signal, s->init.pidfd, SIGKILL, NULL, 0);
 }
 
+static bool makes_cgroup(const struct hm_sandbox *s)
+{
+	return s->group.dir[HM_ROOM_UNIFIED] >= 0 && hm_runtime_makes_cgroup(s->runtime);
+}
+
 static int write_config(const struct hm_sandbox *s, const char *const *argv,
 			const char *const *envp, const char *cwd, bool offline,
 			struct hm_err *err)
@@ -167,9 +148,11 @@ static int write_config(const struct hm_sandbox *s, const char *const *argv,
 	AUTO_BUF struct hm_buf text;
 	AUTO_CLOSE int dir = open(BUNDLE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct rlimit files = {0};
+	char cgroup[sizeof(HM_SANDBOX_GROUP_NAME) + sizeof(s->id) + 2];
 	struct hm_oci c = {
-		.root = HM_SANDBOX_ROOT, .build = s->spec.build_dir, .netns = offline ? NULL : s->spec.netns,
-		.cgroup = s->group.dir[HM_ROOM_UNIFIED] < 0 ? NULL : "/" HM_SANDBOX_GROUP_NAME,
+		.root = HM_SANDBOX_ROOT, .build = s->spec.build_dir,
+		.netns = offline ? NULL : s->spec.netns,
+		.cgroup = makes_cgroup(s) ? cgroup : NULL,
 		.argv = argv, .envp = envp, .cwd = cwd, .id_inside = s->id_inside,
 		.id_first = s->id_first, .id_count = s->id_count, .uid = s->uid,
 		.shm_bytes = s->spec.disk_bytes,
@@ -177,6 +160,7 @@ static int write_config(const struct hm_sandbox *s, const char *const *argv,
 	};
 	int rc;
 
+	(void)snprintf(cgroup, sizeof(cgroup), "/%s/%s", HM_SANDBOX_GROUP_NAME, s->id);
 	if (dir < 0 || getrlimit(RLIMIT_NOFILE, &files) != 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "sandbox");
 	/* Above our own hard limit a root without CAP_SYS_RESOURCE may not go. */
@@ -269,15 +253,13 @@ static int launch(struct hm_sandbox *s, int stdout_fd, int stderr_fd, struct hm_
 	struct hm_err ignored;
 	int rc;
 
-	s->over_memory = false;
-	(void)snprintf(s->id, sizeof(s->id), "build-%u", ++s->serial);
 	p = paths(s);
 	(void)unlink(PID_FILE);
 	rc = hm_runtime_run(s->runtime, HM_RUNTIME_CREATE, &p, stdout_fd, stderr_fd, deadline, err);
 	if (rc == HM_OK)
 		rc = read_pid(&s->init, err);
 	if (rc == HM_OK)
-		rc = hm_sandbox_group_add(&s->group, s->init.pid, err);
+		rc = hm_sandbox_group_add(&s->group, s->init.pid, makes_cgroup(s), err);
 	if (rc == HM_OK)
 		rc = set_affinity(s, err);
 	if (rc == HM_OK)
@@ -313,52 +295,141 @@ static void add_words(int fd, struct hm_err *err)
 		(void)hm_err_prefix(err, "%s", HM_ESC(hm_buf_slice(&said)));
 }
 
+/* One container with these words, its stdout and stderr to be read. */
+static int begin(struct hm_sandbox *s, const char *const *argv, const char *const *envp,
+		 const char *cwd, bool offline, int *ret_stdout, int *ret_stderr,
+		 struct hm_err *err)
+{
+	AUTO_CLOSE int out_read = -1;
+	AUTO_CLOSE int out_write = -1;
+	AUTO_CLOSE int err_read = -1;
+	AUTO_CLOSE int err_write = -1;
+	int rc;
+
+	s->over_memory = false;
+	(void)snprintf(s->id, sizeof(s->id), "build-%u", ++s->serial);
+	rc = write_config(s, argv, envp, cwd, offline, err);
+	if (rc == HM_OK)
+		rc = make_pipe(s, &out_read, &out_write, err);
+	if (rc == HM_OK)
+		rc = make_pipe(s, &err_read, &err_write, err);
+	if (rc != HM_OK)
+		return rc;
+	rc = launch(s, out_write, err_write, err);
+	if (rc != HM_OK) {
+		hm_cleanup_fd(&err_write);
+		add_words(err_read, err);
+		return rc;
+	}
+	*ret_stdout = HM_TAKE_FD(out_read);
+	*ret_stderr = HM_TAKE_FD(err_read);
+	return HM_OK;
+}
+
+static int put_probe(const struct hm_sandbox *s, struct hm_err *err)
+{
+	AUTO_CLOSE int fd = openat(s->root_fd, PROBE_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+				   0755);
+	struct hm_slice probe = hm_selftest_probe();
+
+	if (fd < 0)
+		return hm_fail(err, HM_E_SYSTEM, errno, "self-test");
+	return hm_io_write_all(fd, probe.ptr, probe.len, HM_NO_DEADLINE, err);
+}
+
+/* Nothing of the build has run yet; nothing of it will, if this fails. */
+static int self_test(struct hm_sandbox *s, bool offline, struct hm_err *err)
+{
+	const char *const argv[] = {
+		"/" PROBE_NAME, s->spec.netns && !offline ? "network" : HM_PROBE_LOOPBACK, NULL};
+	const char *const envp[] = {NULL};
+	hm_deadline_t deadline = hm_deadline_in(PROBE_MS);
+	AUTO_CLOSE int out = -1;
+	AUTO_CLOSE int errors = -1;
+	AUTO_BUF struct hm_buf said;
+	struct hm_exit status;
+	int rc = put_probe(s, err);
+
+	hm_buf_init(&said, 65536);
+	if (rc == HM_OK)
+		rc = begin(s, argv, envp, "/", offline, &out, &errors, err);
+	if (rc == HM_OK)
+		rc = hm_io_read_to_end(out, &said, deadline, err);
+	if (rc == HM_OK)
+		rc = hm_io_wait(s->init.pidfd, POLLIN, deadline, "the self-test", err);
+	if (rc == HM_OK)
+		rc = destroy(s, &status, err);
+	if (rc == HM_OK)
+		rc = hm_selftest_judge(hm_buf_slice(&said), &status, err);
+	if (rc == HM_OK && unlinkat(s->root_fd, PROBE_NAME, 0) != 0)
+		rc = hm_fail(err, HM_E_SYSTEM, errno, "self-test");
+	return rc;
+}
+
+int hm_sandbox_new(const struct hm_sandbox_spec *spec, struct hm_sandbox **ret_s,
+		   struct hm_err *err)
+{
+	struct hm_sandbox *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return hm_fail(err, HM_E_NOMEM, ENOMEM, "sandbox");
+	s->spec = *spec;
+	s->root_fd = -1;
+	s->init = HM_PROCESS_NONE;
+	s->group = (struct hm_sandbox_group){.room = spec->room, .dir = {-1, -1, -1}};
+	rc = hm_runtime_find(spec->runtime, &s->runtime, err);
+	if (rc == HM_OK)
+		rc = hm_runtime_version(s->runtime, hm_deadline_in(RUNTIME_MS), s->version, err);
+	if (rc == HM_OK) {
+		choose_ids(s);
+		rc = hm_sandbox_root_lay(spec, s->owner, &s->root_fd, err);
+	}
+	if (rc == HM_OK && mkdir(BUNDLE, 0700) != 0 && errno != EEXIST)
+		rc = hm_fail(err, HM_E_SYSTEM, errno, "sandbox");
+	if (rc == HM_OK)
+		rc = hm_sandbox_group_make(spec->room, spec->memory_bytes, spec->pids_max,
+					   spec->cpus, &s->group, err);
+	if (rc == HM_OK)
+		rc = self_test(s, false, err);
+	if (rc != HM_OK) {
+		hm_sandbox_free(s);
+		return hm_err_prefix(err, "sandbox");
+	}
+	*ret_s = s;
+	return HM_OK;
+}
+
 int hm_sandbox_start(struct hm_sandbox *s, const struct hm_sandbox_command *c,
 		     int *ret_stdout, int *ret_stderr, struct hm_err *err)
 {
 	const char *const argv[] = {"/bin/sh", "-euc", c->cmd, NULL};
 	HM_CLEANUP(hm_sandbox_env_release) struct hm_sandbox_env env = {0};
 	AUTO_BUF struct hm_buf path;
-	AUTO_CLOSE int out_read = -1;
-	AUTO_CLOSE int out_write = -1;
-	AUTO_CLOSE int err_read = -1;
-	AUTO_CLOSE int err_write = -1;
 	char cwd[HM_PATH_MAX + 8];
 	const char *path_text;
 	int rc = HM_OK;
 
 	HM_BUG_ON(s->init.pid > 0);
-	hm_buf_init(&path, 65536);
+	hm_buf_init(&path, PATH_VALUE_MAX);
 	if (c->dir)
 		rc = hm_path_check(hm_slice_str(c->dir), err);
 	(void)snprintf(cwd, sizeof(cwd), c->dir ? "/build/%s" : "/build", c->dir);
-	if (rc == HM_OK && !s->tree_given)
+	if (rc == HM_OK)
 		rc = hm_sandbox_root_chown(s->spec.build_dir, s->owner, err);
-	s->tree_given = rc == HM_OK;
 	if (rc == HM_OK)
 		rc = hm_sandbox_root_path(&s->spec, &path, err);
 	if (rc == HM_OK)
 		rc = hm_buf_cstr(&path, &path_text, err);
 	if (rc == HM_OK)
 		rc = hm_sandbox_env_make(path_text, c->source_date_epoch, c->envp, &env, err);
+	/* Without the network it is another configuration than the one tested. */
+	if (rc == HM_OK && c->offline && s->spec.netns)
+		rc = self_test(s, true, err);
 	if (rc == HM_OK)
-		rc = write_config(s, argv, (const char *const *)env.items, cwd, c->offline,
-				  err);
-	if (rc == HM_OK)
-		rc = make_pipe(s, &out_read, &out_write, err);
-	if (rc == HM_OK)
-		rc = make_pipe(s, &err_read, &err_write, err);
-	if (rc != HM_OK)
-		return hm_err_prefix(err, "sandbox");
-	rc = launch(s, out_write, err_write, err);
-	if (rc != HM_OK) {
-		hm_cleanup_fd(&err_write);
-		add_words(err_read, err);
-		return hm_err_prefix(err, "sandbox");
-	}
-	*ret_stdout = HM_TAKE_FD(out_read);
-	*ret_stderr = HM_TAKE_FD(err_read);
-	return HM_OK;
+		rc = begin(s, argv, (const char *const *)env.items, cwd, c->offline, ret_stdout,
+			   ret_stderr, err);
+	return rc == HM_OK ? HM_OK : hm_err_prefix(err, "sandbox");
 }
 
 int hm_sandbox_finish(struct hm_sandbox *s, struct hm_exit *ret_exit,

@@ -92,9 +92,12 @@ int hm_sandbox_group_make(const struct hm_room *room, uint64_t memory_bytes,
 	return HM_OK;
 }
 
-int hm_sandbox_group_add(const struct hm_sandbox_group *g, pid_t pid, struct hm_err *err)
+int hm_sandbox_group_add(const struct hm_sandbox_group *g, pid_t pid, bool placed,
+			 struct hm_err *err)
 {
 	for (size_t i = 0; i < HM_ROOM_CONTROLLER_COUNT; i++) {
+		if (i == HM_ROOM_UNIFIED && placed)
+			continue;
 		if (g->dir[i] >= 0 &&
 		    !hm_cgroup_put_number(g->dir[i], "cgroup.procs", (uint64_t)pid))
 			return hm_fail(err, HM_E_SYSTEM, errno, "put the build into its cgroup");

@@ -21,8 +21,11 @@ struct hm_sandbox_group {
 int hm_sandbox_group_make(const struct hm_room *room, uint64_t memory_bytes,
 			  uint32_t pids_max, uint32_t cpus,
 			  struct hm_sandbox_group *ret_g, struct hm_err *err) HM_MUST_CHECK;
-/* Puts a process in. All that it forks later is in, too. */
-int hm_sandbox_group_add(const struct hm_sandbox_group *g, pid_t pid,
+/*
+ * Puts a process in. All that it forks later is in, too. placed: the runtime has
+ * put it below our cgroup2 already.
+ */
+int hm_sandbox_group_add(const struct hm_sandbox_group *g, pid_t pid, bool placed,
 			 struct hm_err *err) HM_MUST_CHECK;
 /* Kills all and waits until the groups are empty. HM_E_TIMEOUT. */
 int hm_sandbox_group_kill(const struct hm_sandbox_group *g, hm_deadline_t deadline,

@@ -23,7 +23,7 @@ int hm_sandbox_root_lay(const struct hm_sandbox_spec *spec, struct hm_sandbox_ow
 			int *ret_fd, struct hm_err *err) HM_MUST_CHECK;
 /* Detaches everything below HM_SANDBOX_ROOT. */
 void hm_sandbox_root_drop(void);
-/* Gives the source tree to the build's user. Crosses no mount, follows no link. */
+/* Gives the source tree to the build's user, once. Follows no link. */
 int hm_sandbox_root_chown(const char *build_dir, struct hm_sandbox_owner owner,
 			  struct hm_err *err) HM_MUST_CHECK;
 /*
