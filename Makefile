@@ -183,6 +183,24 @@ $(O)/obj/%.h.ok: %.h $(O)/.build-config
 format:					## let clang-format decide
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
+# libFuzzer with clang; FUZZ_SECONDS each, new findings go to build-fuzz/.
+FUZZ_SECONDS ?= 60
+FUZZ_ONLY ?= $(notdir $(FUZZ))
+fuzz:					## every parser, FUZZ_SECONDS=60 each
+	@$(MAKE) --no-print-directory -s O=build-fuzz CC=clang \
+		SAN=address,undefined FUZZ_LDFLAGS=-fsanitize=fuzzer \
+		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' \
+		$(FUZZ_ONLY:%=build-fuzz/test/fuzz/%)
+	@for f in $(FUZZ_ONLY); do \
+		mkdir -p build-fuzz/corpus/$$f build-fuzz/findings; \
+		echo "== $$f, $(FUZZ_SECONDS) s"; \
+		build-fuzz/test/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) \
+			-rss_limit_mb=512 -timeout=10 -print_final_stats=1 \
+			-artifact_prefix=build-fuzz/findings/$$f- \
+			build-fuzz/corpus/$$f $$([ -d test/fuzz/corpus/$${f#fuzz_} ] && \
+			echo test/fuzz/corpus/$${f#fuzz_}) 2>&1 | tail -n 12 || exit 1; \
+	done
+
 bench:					## ratios against named tools, same run
 	@$(MAKE) --no-print-directory -s all test-bins
 	@O=$(O) test/bench/run
