@@ -141,7 +141,8 @@ static int check_module(const struct hm_nsm_transport *t, struct hm_err *err)
 	for (int i = 0; i < PCRS_OF_THE_IMAGE; i++)
 		if (!d.locked[i])
 			return hm_fail(err, HM_E_POLICY, 0,
-				       "nsm: PCR%d is not locked: this enclave can lie about its image",
+				       "nsm: PCR%d is not locked: this enclave can "
+				       "lie about its image",
 				       i);
 	return HM_OK;
 }

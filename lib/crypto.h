@@ -1,8 +1,7 @@
 /*
- * Digests, ECDSA, Ed25519, X.509 and randomness over OpenSSL 3: the only file
- * (with x509.c) that knows OpenSSL. Every verification compares with the single
- * success value; nothing here uses a default trust store. SHA-1 is not here:
- * see gitid.h.
+ * Digests, ECDSA, Ed25519 and randomness over OpenSSL 3. Every verification
+ * compares with the single success value; nothing here uses a default trust
+ * store. SHA-1 is not here: see gitid.h.
  */
 #pragma once
 

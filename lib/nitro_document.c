@@ -262,7 +262,8 @@ static int parse_member(struct hm_cbor_reader *r, bool *seen,
 	/* Same root, same shape, another machine: type confusion. */
 	if (hm_slice_eq_str(key.bytes, "nitrotpm_pcrs"))
 		return hm_fail(err, HM_E_POLICY, 0,
-			       "this is the NitroTPM document of an EC2 instance, not of an enclave");
+			       "this is the NitroTPM document of an EC2 instance, "
+			       "not of an enclave");
 	f = find_field(key.bytes);
 	if (f < 0)
 		return hm_fail(err, HM_E_FORMAT, 0, "unknown key '%s'",
@@ -323,7 +324,8 @@ static int parse_document(struct hm_slice input, struct hm_nitro_document *doc,
 		return rc;
 	if (cose.alg == HM_COSE_UNSIGNED)
 		return hm_fail(err, HM_E_POLICY, 0,
-			       "it is not signed: it comes from an emulated enclave (QEMU), which proves nothing");
+			       "it is not signed: it comes from an emulated "
+			       "enclave (QEMU), which proves nothing");
 	if (cose.alg != HM_COSE_ES384)
 		return hm_fail(err, HM_E_POLICY, 0,
 			       "signature algorithm %lld is not ES384 (-35)",

@@ -1,5 +1,5 @@
 /*
- * What crypto.c and x509.c share about OpenSSL. Nobody else includes this.
+ * What crypto*.c and x509*.c share about OpenSSL. Nobody else includes this.
  */
 #pragma once
 
@@ -11,6 +11,10 @@ struct hm_key {
 	EVP_PKEY *pkey;
 	enum hm_key_kind kind;
 };
+
+/* Every public function that reaches OpenSSL starts with this. */
+void hm_ssl_begin(void);
+const EVP_MD *hm_ssl_md(enum hm_digest_alg alg);
 
 /*
  * hm_fail() with OpenSSL's own reason appended. Drains OpenSSL's error queue, so

@@ -75,7 +75,7 @@ static int cert_parse(struct hm_slice der, enum hm_code code, X509 **ret_cert,
 	AUTO_X509 X509 *cert = NULL;
 	const uint8_t *p = der.ptr;
 
-	ERR_clear_error();
+	hm_ssl_begin();
 	if (der.len == 0 || der.len > CERT_DER_MAX)
 		return hm_fail(err, code, 0,
 			       "%zu bytes are no certificate of ours", der.len);
@@ -349,7 +349,8 @@ static int verify_path(const struct chain *c, struct hm_err *err)
 	}
 	if (!path_is_chain(ctx, c))
 		return hm_fail(err, HM_E_CRYPTO, 0,
-			       "certificate chain: the bundle is not in the order root first, leaf's issuer last");
+			       "certificate chain: the bundle is not in the order "
+			       "root first, leaf's issuer last");
 	return HM_OK;
 }
 

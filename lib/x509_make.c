@@ -125,7 +125,7 @@ int hm_cert_make(const struct hm_cert_request *req, struct hm_buf *der,
 	AUTO_X509 X509 *parsed = NULL;
 	X509 *issuer = cert;
 
-	ERR_clear_error();
+	hm_ssl_begin();
 	if (!cert)
 		return hm_fail(err, HM_E_NOMEM, ENOMEM, "certificate");
 	if (hm_key_kind(req->key) != HM_KEY_P384 ||

@@ -242,9 +242,9 @@ static inline void fix_raw(struct hm_buf *b, struct hm_slice s)
 /* A head in eight-byte form: longer than needed, and legal CBOR. */
 static inline void fix_long_head(struct hm_buf *b, uint8_t major, uint64_t v)
 {
-	uint8_t head[9] = {(uint8_t)(major << 5 | 27U)};
+	uint8_t head[9] = {(uint8_t)((unsigned int)major << 5 | 27U)};
 
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		head[8 - i] = (uint8_t)(v >> (8 * i));
 	fix_raw(b, hm_slice(head, 9));
 }
