@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/archive.h"
 #include "lib/hex.h"
 #include "lib/log.h"
 #include "lib/when.h"
@@ -74,6 +75,7 @@ static int compare_file(struct hm_case *c, const struct hm_artifact *have,
 /* Both lists are in byte order: every file of one is in the other. */
 static int compare_tar(struct hm_case *c, struct hm_err *err)
 {
+	const struct hm_build_facts *f = &c->v->provenance.facts;
 	const struct hm_artifacts *have = &c->in->tar_files;
 	const struct hm_artifacts *built = &c->v->provenance.artifacts;
 	size_t i = 0, k = 0;
@@ -97,7 +99,7 @@ static int compare_tar(struct hm_case *c, struct hm_err *err)
 		i++;
 		k++;
 	}
-	if (c->in->mtime_s != c->v->provenance.facts.committer_s)
+	if (c->in->mtime_s != hm_tar_mtime(f->committer_s))
 		return hm_refuse(c, HM_R_FILES, err,
 				 "the times in the release are not the commit's");
 	return HM_OK;

@@ -47,14 +47,14 @@ static void fill_in(const struct hm_intake *in, struct hm_verdict *v)
 	v->has_provenance = rc == HM_OK;
 }
 
-static int write_html(const struct hm_report *r, const char *path,
+static int write_html(const struct hm_view *r, const char *path,
 		      struct hm_err *err)
 {
 	AUTO_BUF struct hm_buf page;
 	int rc;
 
 	hm_buf_init(&page, HM_REPORT_MAX);
-	rc = hm_report_html(r, &page, err);
+	rc = hm_view_html(r, &page, err);
 	return rc == HM_OK ? hm_cmd_write_file(path, hm_buf_slice(&page), err)
 			   : rc;
 }
@@ -71,7 +71,7 @@ static int inspect(const struct arguments *a, const char *path,
 	AUTO_INTAKE struct hm_intake in;
 	AUTO_VERDICT struct hm_verdict v;
 	AUTO_BUF struct hm_buf out;
-	struct hm_report r = { .in = &in, .want = &s.want, .v = &v };
+	struct hm_view r = { .in = &in, .want = &s.want, .v = &v };
 	int rc;
 
 	hm_settings_init(&s);
@@ -90,7 +90,7 @@ static int inspect(const struct arguments *a, const char *path,
 	    HM_CHECK_PASSED)
 		return hm_fail(err, HM_E_FORMAT, 0, "%s", v.message);
 	fill_in(&in, &v);
-	rc = strcmp(a->format, "json") == 0 ? hm_report_json(&r, &out, err) :
+	rc = strcmp(a->format, "json") == 0 ? hm_view_json(&r, &out, err) :
 					      hm_inspect_text(&r, &out, err);
 	if (rc == HM_OK && a->html)
 		rc = write_html(&r, a->html, err);

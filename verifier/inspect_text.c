@@ -207,13 +207,13 @@ static int add_logs(struct hm_buf *b, const struct hm_verdict *v,
 			   hm_json_count(v->provenance_bundle.log_entries) : 0);
 }
 
-int hm_inspect_text(const struct hm_report *r, struct hm_buf *b,
+int hm_inspect_text(const struct hm_view *r, struct hm_buf *b,
 		    struct hm_err *err)
 {
 	const struct hm_verdict *v = r->v;
 	int rc = HM_OK;
 
-	if (hm_report_no_hardware(r))
+	if (hm_view_no_hardware(r))
 		rc = hm_buf_add_str(b, "No hardware vouches for this build: it is "
 				    "signed under a development root.\n", err);
 	if (rc == HM_OK)

@@ -261,7 +261,7 @@ static void draw_statements(struct hm_page *p, const struct box *b,
 	box_end(p);
 }
 
-void hm_page_picture(struct hm_page *p, const struct hm_report *r)
+void hm_page_picture(struct hm_page *p, const struct hm_view *r)
 {
 	static const struct box commit = { 10, 10, 300, 122, "b", "Commit" };
 	static const struct box build = { 370, 10, 300, 122, "b",

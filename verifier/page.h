@@ -23,4 +23,4 @@ void hm_page_clip(struct hm_page *p, const char *text, size_t max);
 void hm_page_hex(struct hm_page *p, const void *data, size_t len);
 
 /* The drawing of the chain from commit to file. */
-void hm_page_picture(struct hm_page *p, const struct hm_report *r);
+void hm_page_picture(struct hm_page *p, const struct hm_view *r);

@@ -10,25 +10,25 @@
 /* 100,000 subjects of a few hundred bytes each. */
 #define HM_REPORT_MAX (64U << 20)
 
-struct hm_report {
+struct hm_view {
 	const struct hm_intake *in;
 	const struct hm_expect *want;
 	const struct hm_verdict *v;
 };
 
 /* "`hello` was built from github.com/o/r at 1a2b... on 3 May 2026 by ..." */
-int hm_report_sentence(const struct hm_report *r, struct hm_buf *b,
+int hm_view_sentence(const struct hm_view *r, struct hm_buf *b,
 		       struct hm_err *err) HM_MUST_CHECK;
 /* Criteria, a line per check, the sentence, and PASSED or FAILED last. */
-int hm_report_text(const struct hm_report *r, struct hm_buf *b,
+int hm_view_text(const struct hm_view *r, struct hm_buf *b,
 		   struct hm_err *err) HM_MUST_CHECK;
-int hm_report_json(const struct hm_report *r, struct hm_buf *b,
+int hm_view_json(const struct hm_view *r, struct hm_buf *b,
 		   struct hm_err *err) HM_MUST_CHECK;
 /* What is there, verified or not, as a tree for people. */
-int hm_inspect_text(const struct hm_report *r, struct hm_buf *b,
+int hm_inspect_text(const struct hm_view *r, struct hm_buf *b,
 		    struct hm_err *err) HM_MUST_CHECK;
 /* One page that needs nothing else: no script, no font, no network. */
-int hm_report_html(const struct hm_report *r, struct hm_buf *b,
+int hm_view_html(const struct hm_view *r, struct hm_buf *b,
 		   struct hm_err *err) HM_MUST_CHECK;
 
 /*
@@ -40,12 +40,12 @@ bool hm_document_is_debug(const struct hm_nitro_document *doc);
 struct hm_json *hm_document_json(const struct hm_nitro_document *doc);
 
 /* SLSA verification summary of this verdict, as an in-toto statement. */
-int hm_vsa_write(const struct hm_report *r, struct hm_buf *json,
+int hm_vsa_write(const struct hm_view *r, struct hm_buf *json,
 		 struct hm_err *err) HM_MUST_CHECK;
 
 /* What a PCR measures, in two or three words; "" when nobody assigned it. */
 const char *hm_pcr_name(size_t index);
 /* The files that the verdict is about: those asked for, else the tar's. */
-const struct hm_artifacts *hm_report_files(const struct hm_report *r);
+const struct hm_artifacts *hm_view_files(const struct hm_view *r);
 /* True once the chain was checked and ends at a development root. */
-bool hm_report_no_hardware(const struct hm_report *r);
+bool hm_view_no_hardware(const struct hm_view *r);

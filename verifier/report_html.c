@@ -72,7 +72,7 @@ static void put_head(struct hm_page *p, const char *title)
 	hm_page_put(p, "</style></head>\n<body><main>\n");
 }
 
-static void put_verdict(struct hm_page *p, const struct hm_report *r)
+static void put_verdict(struct hm_page *p, const struct hm_view *r)
 {
 	const struct hm_verdict *v = r->v;
 	AUTO_BUF struct hm_buf sentence;
@@ -80,7 +80,7 @@ static void put_verdict(struct hm_page *p, const struct hm_report *r)
 
 	hm_buf_init(&sentence, HM_REPORT_MAX);
 	if (p->rc == HM_OK && v->accepted) {
-		p->rc = hm_report_sentence(r, &sentence, p->err);
+		p->rc = hm_view_sentence(r, &sentence, p->err);
 		if (p->rc == HM_OK)
 			p->rc = hm_buf_cstr(&sentence, &s, p->err);
 	}
@@ -248,7 +248,7 @@ static void put_document(struct hm_page *p, const struct hm_verdict *v)
 	hm_page_put(p, "</table></section>\n");
 }
 
-int hm_report_html(const struct hm_report *r, struct hm_buf *b,
+int hm_view_html(const struct hm_view *r, struct hm_buf *b,
 		   struct hm_err *err)
 {
 	const struct hm_verdict *v = r->v;

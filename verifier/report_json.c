@@ -236,7 +236,7 @@ static void add_evidence(struct hm_json *root, const struct hm_verdict *v)
 	set(root, "subjects", files_json(&v->provenance.artifacts, true));
 }
 
-int hm_report_json(const struct hm_report *r, struct hm_buf *b,
+int hm_view_json(const struct hm_view *r, struct hm_buf *b,
 		   struct hm_err *err)
 {
 	const struct hm_verdict *v = r->v;
@@ -246,7 +246,7 @@ int hm_report_json(const struct hm_report *r, struct hm_buf *b,
 	int rc;
 
 	hm_buf_init(&sentence, 1U << 20);
-	rc = hm_report_sentence(r, &sentence, err);
+	rc = hm_view_sentence(r, &sentence, err);
 	if (rc != HM_OK)
 		return rc;
 	set_str(root, "hallmark", HM_VERSION);
@@ -260,7 +260,7 @@ int hm_report_json(const struct hm_report *r, struct hm_buf *b,
 	set(root, "hardware", hm_json_new_bool(v->accepted && v->hardware));
 	set(root, "criteria", criteria_json(r->want));
 	set(root, "checks", checks_json(v));
-	set(root, "files", files_json(hm_report_files(r), false));
+	set(root, "files", files_json(hm_view_files(r), false));
 	/* Everything from here on is a claim unless this is true. */
 	set(root, "verified", hm_json_new_bool(v->accepted));
 	log = hm_json_new_object();

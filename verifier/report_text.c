@@ -11,12 +11,12 @@
 #include "lib/when.h"
 #include "verifier/report.h"
 
-const struct hm_artifacts *hm_report_files(const struct hm_report *r)
+const struct hm_artifacts *hm_view_files(const struct hm_view *r)
 {
 	return r->in->wanted.count > 0 ? &r->in->wanted : &r->in->tar_files;
 }
 
-bool hm_report_no_hardware(const struct hm_report *r)
+bool hm_view_no_hardware(const struct hm_view *r)
 {
 	return r->v->checks[HM_CHECK_CHAIN].status == HM_CHECK_PASSED &&
 	       !r->v->hardware;
@@ -78,7 +78,7 @@ static const char *network_clause(const struct hm_build_facts *f)
 	       "its network is recorded, though not completely";
 }
 
-static int add_builder(struct hm_buf *b, const struct hm_report *r,
+static int add_builder(struct hm_buf *b, const struct hm_view *r,
 		       struct hm_err *err)
 {
 	const struct hm_build_facts *f = &r->v->provenance.facts;
@@ -96,11 +96,11 @@ static int add_builder(struct hm_buf *b, const struct hm_report *r,
 			   "vouches");
 }
 
-int hm_report_sentence(const struct hm_report *r, struct hm_buf *b,
+int hm_view_sentence(const struct hm_view *r, struct hm_buf *b,
 		       struct hm_err *err)
 {
 	const struct hm_build_facts *f = &r->v->provenance.facts;
-	const struct hm_artifacts *files = hm_report_files(r);
+	const struct hm_artifacts *files = hm_view_files(r);
 	const char *repository = f->repository;
 	char commit[HM_GIT_HEX_MAX], when[HM_WHEN_MAX];
 	int rc;
@@ -207,7 +207,7 @@ static int add_source_criteria(struct hm_buf *b, const struct hm_expect *want,
 	return rc;
 }
 
-static int add_criteria(struct hm_buf *b, const struct hm_report *r,
+static int add_criteria(struct hm_buf *b, const struct hm_view *r,
 			struct hm_err *err)
 {
 	const struct hm_expect *want = r->want;
@@ -265,12 +265,12 @@ static int add_checks(struct hm_buf *b, const struct hm_verdict *v,
 	return rc == HM_OK ? hm_buf_add_str(b, "\n", err) : rc;
 }
 
-int hm_report_text(const struct hm_report *r, struct hm_buf *b,
+int hm_view_text(const struct hm_view *r, struct hm_buf *b,
 		   struct hm_err *err)
 {
 	int rc = HM_OK;
 
-	if (hm_report_no_hardware(r))
+	if (hm_view_no_hardware(r))
 		rc = hm_buf_add_str(b, "NO HARDWARE VOUCHES FOR THIS BUILD: it is "
 				    "signed under a development root.\n", err);
 	if (rc == HM_OK)
@@ -278,7 +278,7 @@ int hm_report_text(const struct hm_report *r, struct hm_buf *b,
 	if (rc == HM_OK)
 		rc = add_checks(b, r->v, err);
 	if (rc == HM_OK)
-		rc = hm_report_sentence(r, b, err);
+		rc = hm_view_sentence(r, b, err);
 	if (rc != HM_OK)
 		return rc;
 	if (r->v->accepted)

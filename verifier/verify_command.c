@@ -48,7 +48,7 @@ static int write_key(const struct hm_verdict *v, const char *path,
 }
 
 /* The statement alone, or in an envelope when there is a key to sign with. */
-static int write_vsa(const struct hm_report *r, const struct arguments *a,
+static int write_vsa(const struct hm_view *r, const struct arguments *a,
 		     struct hm_err *err)
 {
 	AUTO_BUF struct hm_buf json, pem, envelope;
@@ -77,7 +77,7 @@ static int write_vsa(const struct hm_report *r, const struct arguments *a,
 	return hm_cmd_write_file(a->vsa, hm_buf_slice(&envelope), err);
 }
 
-static int print_report(const struct hm_report *r, const struct arguments *a,
+static int print_report(const struct hm_view *r, const struct arguments *a,
 			struct hm_err *err)
 {
 	AUTO_BUF struct hm_buf out;
@@ -89,8 +89,8 @@ static int print_report(const struct hm_report *r, const struct arguments *a,
 			hm_log(HM_LOG_ERROR, "FAILED: %s", r->v->message);
 		return HM_OK;
 	}
-	rc = strcmp(a->format, "json") == 0 ? hm_report_json(r, &out, err) :
-					      hm_report_text(r, &out, err);
+	rc = strcmp(a->format, "json") == 0 ? hm_view_json(r, &out, err) :
+					      hm_view_text(r, &out, err);
 	return rc == HM_OK ? hm_cmd_print(hm_buf_slice(&out), err) : rc;
 }
 
@@ -106,7 +106,7 @@ static int verify(const struct arguments *a, const char *path,
 	AUTO_SETTINGS struct hm_settings s;
 	AUTO_INTAKE struct hm_intake in;
 	AUTO_VERDICT struct hm_verdict v;
-	struct hm_report r = { .in = &in, .want = &s.want, .v = &v };
+	struct hm_view r = { .in = &in, .want = &s.want, .v = &v };
 	int rc;
 
 	hm_settings_init(&s);

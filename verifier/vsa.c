@@ -93,7 +93,7 @@ static struct hm_json *levels(const struct hm_verdict *v)
 	return a;
 }
 
-static int resource_uri(const struct hm_report *r, struct hm_buf *b,
+static int resource_uri(const struct hm_view *r, struct hm_buf *b,
 			struct hm_err *err)
 {
 	const struct hm_build_facts *f = &r->v->provenance.facts;
@@ -105,7 +105,7 @@ static int resource_uri(const struct hm_report *r, struct hm_buf *b,
 	return hm_buf_addf(b, err, "git+%s@%s", f->repository, commit);
 }
 
-int hm_vsa_write(const struct hm_report *r, struct hm_buf *json,
+int hm_vsa_write(const struct hm_view *r, struct hm_buf *json,
 		 struct hm_err *err)
 {
 	AUTO_JSON struct hm_json *root = hm_json_new_object();
@@ -134,12 +134,12 @@ int hm_vsa_write(const struct hm_report *r, struct hm_buf *json,
 	(void)hm_json_set(pred, "slsaVersion", hm_json_new_str("1.1"));
 	(void)hm_json_set(root, "_type",
 			  hm_json_new_str("https://in-toto.io/Statement/v1"));
-	(void)hm_json_set(root, "subject", subjects(hm_report_files(r)));
+	(void)hm_json_set(root, "subject", subjects(hm_view_files(r)));
 	(void)hm_json_set(root, "predicateType", hm_json_new_str(VSA_PREDICATE));
 	(void)hm_json_set(root, "predicate", pred);
 	if (rc != HM_OK)
 		return rc;
-	if (hm_report_files(r)->count == 0)
+	if (hm_view_files(r)->count == 0)
 		return hm_fail(err, HM_E_POLICY, 0,
 			       "no summary written: no file was hashed");
 	return hm_json_write(root, HM_JSON_COMPACT, json, err);
