@@ -1,4 +1,5 @@
 #!/bin/bash
+# alone
 # Stopping: SIGINT and SIGTERM end everything within 2 s; after SIGKILL at any
 # step the next start finds and removes what was left. Nothing partial stays.
 . "$(dirname "$0")/../e2e.lib"
