@@ -10,6 +10,8 @@
 int hm_cmd_verify(int argc, char **argv);
 int hm_cmd_verify_document(int argc, char **argv);
 int hm_cmd_inspect(int argc, char **argv);
+/* verifier/log_cli.c; its verbs are in log_cli.h */
+int hm_cmd_log(int argc, char **argv);
 
 /* One line on stderr; the exit status that belongs to the error. */
 int hm_cmd_fail(const char *command, const struct hm_err *err);

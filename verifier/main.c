@@ -22,13 +22,13 @@ static const struct {
 	{ "inspect", hm_cmd_inspect, "show what a release's evidence says" },
 	{ "verify-document", hm_cmd_verify_document,
 	  "check a bare attestation document" },
+	{ "log", hm_cmd_log, "keep a transparency log, and check what logs prove" },
 };
 
 static const struct {
 	const char *name, *about;
 } programs[] = {	/* ours that are programs of their own */
 	{ "challenge", "rebuild a release from its report, and vote" },
-	{ "log", "keep, fetch and monitor transparency logs" },
 };
 
 static int usage(void)
