@@ -33,7 +33,10 @@ struct hm_intake {
 	bool has_tar;
 	int64_t mtime_s;	/* the one that every entry has */
 	struct hm_artifacts tar_files;	/* owned */
-	/* Files or digests asked about; each must be a subject. Mode unknown. */
+	/*
+	 * Files or digests asked about; each must be a subject. Names are for
+	 * people (escaped); modes mean nothing.
+	 */
 	struct hm_artifacts wanted;	/* owned */
 
 	struct hm_signed_text provenance, evidence;	/* S and E */

@@ -9,7 +9,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 #include "verifier/commands.h"
-#include "verifier/report.h"
+#include "verifier/view.h"
 #include "verifier/settings.h"
 
 static const char help[] =

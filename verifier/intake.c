@@ -61,12 +61,14 @@ static int want_file(struct hm_intake *in, int fd, const char *name,
 		     struct hm_err *err)
 {
 	uint8_t sha256[HM_SHA256_LEN];
+	char shown[HM_PATH_MAX + 1];
 	uint64_t size;
 	int rc = hm_sha256_fd(fd, sha256, &size, err);
 
 	if (rc != HM_OK)
 		return rc;
-	return hm_artifacts_add(&in->wanted, hm_slice_str(name), 0, size,
+	hm_escape(hm_slice_str(name), shown, sizeof(shown));
+	return hm_artifacts_add(&in->wanted, hm_slice_str(shown), 0644, size,
 				sha256, err);
 }
 
@@ -400,7 +402,7 @@ static int read_digest(struct hm_intake *in, const char *digest,
 		return hm_fail(err, HM_E_USAGE, 0, "--digest wants sha256: and "
 			       "64 lower-case hex digits");
 	snprintf(in->label, sizeof(in->label), "%.23s...", digest);
-	return hm_artifacts_add(&in->wanted, hm_slice_str(in->label), 0, 0,
+	return hm_artifacts_add(&in->wanted, hm_slice_str(in->label), 0644, 0,
 				sha256, err);
 }
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "verifier/report.h"
+#include "verifier/view.h"
 
 struct hm_page {
 	struct hm_buf *b;

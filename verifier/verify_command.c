@@ -8,7 +8,7 @@
 #include "lib/log.h"
 #include "lib/path.h"
 #include "verifier/commands.h"
-#include "verifier/report.h"
+#include "verifier/view.h"
 #include "verifier/settings.h"
 
 #define KEY_MAX (64U << 10)

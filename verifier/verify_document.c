@@ -17,7 +17,7 @@
 #include "lib/path.h"
 #include "lib/when.h"
 #include "verifier/commands.h"
-#include "verifier/report.h"
+#include "verifier/view.h"
 #include "verifier/settings.h"
 
 /* Base64 is a third longer, and wrapped lines a little more. */

@@ -6,7 +6,7 @@
  */
 #include "lib/hex.h"
 #include "lib/when.h"
-#include "verifier/report.h"
+#include "verifier/view.h"
 
 #define VSA_PREDICATE "https://slsa.dev/verification_summary/v1"
 #define VSA_VERIFIER "https://hallmark.dev/verify"

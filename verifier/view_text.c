@@ -9,7 +9,7 @@
 #include "lib/hex.h"
 #include "lib/log.h"
 #include "lib/when.h"
-#include "verifier/report.h"
+#include "verifier/view.h"
 
 const struct hm_artifacts *hm_view_files(const struct hm_view *r)
 {

@@ -8,7 +8,7 @@
 #include "lib/hex.h"
 #include "lib/log.h"
 #include "lib/when.h"
-#include "verifier/report.h"
+#include "verifier/view.h"
 
 /* Trees of 50,000 files are for --format json. */
 #define SHOWN_MAX 40U

@@ -6,7 +6,7 @@
  */
 #include "lib/hex.h"
 #include "lib/when.h"
-#include "verifier/report.h"
+#include "verifier/view.h"
 
 static void set(struct hm_json *o, const char *key, struct hm_json *v)
 {
