@@ -32,9 +32,14 @@ void hm_log(enum hm_log_level level, const char *fmt, ...)
 		      hm_escape(hm_slice_str(line), safe, sizeof(safe)));
 }
 
-/* Length of the printable UTF-8 scalar at s, or 0 when it must be escaped. */
+/*
+ * Length of the printable UTF-8 scalar at s, or 0 when it must be escaped. A
+ * runner takes "##[command]" for its own wherever it stands in a line.
+ */
 static size_t printable(struct hm_slice s)
 {
+	if (s.len >= 3 && memcmp(s.ptr, "##[", 3) == 0)
+		return 0;
 	for (size_t n = 1; n <= 4 && n <= s.len; n++) {
 		if (hm_slice_is_text(hm_slice(s.ptr, n)))
 			return n;

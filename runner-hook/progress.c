@@ -166,7 +166,8 @@ void hm_progress_result(struct hm_progress *p, struct hm_slice text)
 		(void)fprintf(stderr, "%s: ", p->title);
 		say(p, "", text);
 	} else {
-		say(p, "  ", text);
+		/* The dash: after blanks alone a runner would read "::". */
+		say(p, "  - ", text);
 	}
 }
 

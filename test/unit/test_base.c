@@ -260,6 +260,8 @@ static void test_escape(void)
 
 	ok(strcmp(hm_escape(hm_slice("a\x1b[0m\n", 6), out, sizeof(out)),
 		  "a\\x1b[0m\\x0a") == 0, "control bytes are shown, not sent");
+	ok(strcmp(hm_escape(hm_slice_str("a ##[error]"), out, sizeof(out)),
+		  "a \\x23#[error]") == 0, "a runner's command is shown, not given");
 	ok(strcmp(hm_escape(hm_slice_str("123456789012345678901234567890"), out,
 			    sizeof(out)), "12345678901234567890...") == 0,
 	   "long text is cut");
