@@ -5,7 +5,12 @@
  */
 #include "session.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+
 #include "lib/io.h"
+#include "lib/log.h"
 
 static int pcrs(struct hm_session *s, struct hm_err *err)
 {
@@ -64,6 +69,44 @@ static void enclave_facts(struct hm_session *s)
 	f->network_complete = s->network_facts.complete;
 }
 
+/*
+ * "model name : X" of the first CPU. Compilers look at the CPU when they are told
+ * to (-march=native), so it belongs to what a build depended on.
+ */
+static void cpu_model(char *out, size_t size)
+{
+	static const char key[] = "model name";
+	char text[4096];
+	size_t n = 0;
+	AUTO_CLOSE int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+	const char *at, *end;
+
+	out[0] = 0;
+	if (fd < 0 || hm_io_read_some(fd, text, sizeof(text) - 1,
+				      HM_NO_DEADLINE, &n, NULL) < 0)
+		return;
+	text[n] = 0;
+	at = strstr(text, key);
+	at = at ? strchr(at, ':') : NULL;
+	end = at ? strchr(at, '\n') : NULL;
+	if (!end || end - at < 2)
+		return;
+	(void)hm_escape(hm_slice(at + 2, (size_t)(end - at) - 2), out, size);
+}
+
+static void machine_facts(struct hm_session *s)
+{
+	struct utsname u;
+
+	s->kernel_release[0] = 0;
+	if (uname(&u) == 0)
+		(void)hm_escape(hm_slice_str(u.release), s->kernel_release,
+				sizeof(s->kernel_release));
+	cpu_model(s->cpu_model, sizeof(s->cpu_model));
+	s->facts.kernel_release = s->kernel_release;
+	s->facts.cpu_model = s->cpu_model;
+}
+
 int hm_session_facts(struct hm_session *s, struct hm_err *err)
 {
 	struct hm_build_facts *f = &s->facts;
@@ -71,6 +114,7 @@ int hm_session_facts(struct hm_session *s, struct hm_err *err)
 
 	source_facts(s);
 	enclave_facts(s);
+	machine_facts(s);
 	f->artifacts = &s->artifacts;
 	f->downloads = s->network_facts.downloads;
 	f->invocation_id = s->config.invocation_id;

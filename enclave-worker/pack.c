@@ -18,6 +18,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 #include "lib/path.h"
+#include "lib/statement.h"
 
 #define CHUNK 65536U
 

@@ -55,6 +55,8 @@ struct hm_session {
 	struct hm_build_facts facts;
 	char *runtime_version;
 	char limits_by[16];
+	char cpu_model[128];
+	char kernel_release[128];
 	struct hm_pack pack;
 };
 

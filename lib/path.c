@@ -67,14 +67,14 @@ int hm_path_check(struct hm_slice path, struct hm_err *err)
 	}
 }
 
-int hm_openat_beneath(int dir, const char *path, int flags, mode_t mode,
-		      int *ret_fd, struct hm_err *err)
+static int open_beneath(int dir, const char *path, int flags, mode_t mode,
+			uint64_t resolve, int *ret_fd, struct hm_err *err)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
 		.mode = (flags & (O_CREAT | __O_TMPFILE)) ? mode : 0,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
-			   RESOLVE_NO_SYMLINKS,
+			   RESOLVE_NO_SYMLINKS | resolve,
 	};
 	long fd = -1;
 
@@ -89,6 +89,18 @@ int hm_openat_beneath(int dir, const char *path, int flags, mode_t mode,
 			       HM_ESC(hm_slice_str(path)));
 	*ret_fd = (int)fd;
 	return HM_OK;
+}
+
+int hm_openat_beneath(int dir, const char *path, int flags, mode_t mode,
+		      int *ret_fd, struct hm_err *err)
+{
+	return open_beneath(dir, path, flags, mode, 0, ret_fd, err);
+}
+
+int hm_openat_same_mount(int dir, const char *path, int flags, int *ret_fd,
+			 struct hm_err *err)
+{
+	return open_beneath(dir, path, flags, 0, RESOLVE_NO_XDEV, ret_fd, err);
 }
 
 static int read_fd(int fd, const char *name, struct hm_buf *b,

@@ -27,6 +27,9 @@ int hm_path_check(struct hm_slice path, struct hm_err *err) HM_MUST_CHECK;
 /* openat2 beneath dir without following any link. EAGAIN is retried 16 times. */
 int hm_openat_beneath(int dir, const char *path, int flags, mode_t mode,
 		      int *ret_fd, struct hm_err *err) HM_MUST_CHECK;
+/* As above for existing files, and no mount point is crossed (EXDEV). */
+int hm_openat_same_mount(int dir, const char *path, int flags, int *ret_fd,
+			 struct hm_err *err) HM_MUST_CHECK;
 
 /*
  * Reads a whole small file below dir. Refuses links, anything but a regular
