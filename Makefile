@@ -117,8 +117,8 @@ $(PROBE): enclave-worker/probe/probe.c enclave-worker/probe/probe.h $(O)/.build-
 	$(Q)$(CC) -std=gnu17 $(WARN) $(if $(filter 1,$(DEVELOPER)),-Werror) -Os -I. \
 		-ffreestanding -fno-stack-protector -fno-pie $(call cc-option,-fcf-protection=none) \
 		-nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack -s -o $@ $<
-$(O)/obj/enclave-worker/selftest.o: $(PROBE)
-$(O)/obj/enclave-worker/selftest.o: ALL_CPPFLAGS += -DHM_PROBE_FILE='"$(PROBE)"'
+$(O)/obj/enclave-worker/probe_blob.o: $(PROBE)
+$(O)/obj/enclave-worker/probe_blob.o: ALL_CPPFLAGS += -DHM_PROBE_FILE='"$(PROBE)"'
 
 define archive
 	@rm -f $@

@@ -150,8 +150,7 @@ static struct hm_json *linux_part(const struct hm_oci *c)
 	(void)hm_json_set(l, "gidMappings", id_mapping(c));
 	if (c->cgroup)
 		(void)hm_json_set(l, "cgroupsPath", hm_json_new_str(c->cgroup));
-	if (!c->unfiltered)
-		(void)hm_json_set(l, "seccomp", hm_seccomp_new());
+	(void)hm_json_set(l, "seccomp", hm_seccomp_new());
 	(void)hm_json_set(l, "maskedPaths", strings(masked, HM_ARRAY_LEN(masked)));
 	(void)hm_json_set(l, "readonlyPaths", strings(readonly, HM_ARRAY_LEN(readonly)));
 	return l;

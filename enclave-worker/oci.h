@@ -22,7 +22,6 @@ struct hm_oci {
 	uint64_t shm_bytes;
 	uint64_t nofile_max;
 	uint64_t nproc_max;		/* 0 = not by rlimit */
-	bool unfiltered;		/* tests only: no seccomp list */
 };
 
 /* Appends the text. */

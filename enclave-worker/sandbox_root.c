@@ -253,34 +253,6 @@ static int add_tmpfs(int top, const char *where, uint64_t max_bytes, unsigned in
 	return rc == HM_OK ? hm_mount_attach(mount_fd, top, where, err) : rc;
 }
 
-/*
- * The home outlives one sandbox: what a first command fetches there (crates,
- * modules, packages), a second one without network finds.
- */
-static int add_home(int top, uint64_t max_bytes, struct hm_sandbox_owner owner,
-		    struct hm_err *err)
-{
-	AUTO_CLOSE int state = open(HM_ROOM_STATE, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_CLOSE int mount_fd = -1;
-	int rc = HM_OK;
-
-	if (state < 0)
-		return hm_fail(err, HM_E_SYSTEM, errno, "home");
-	if (faccessat(state, "home", F_OK, 0) != 0) {
-		rc = add_tmpfs(state, "home", max_bytes, 0755, owner, err);
-		if (rc == HM_OK)
-			rc = hm_mount_point_dir(state, HM_SANDBOX_HOME + 1, err);
-		if (rc == HM_OK && fchownat(state, HM_SANDBOX_HOME + 1, owner.uid, owner.gid,
-					    AT_SYMLINK_NOFOLLOW) != 0)
-			rc = hm_fail(err, HM_E_SYSTEM, errno, HM_SANDBOX_HOME);
-	}
-	if (rc == HM_OK)
-		rc = hm_mount_copy(state, "home", WRITABLE, &mount_fd, err);
-	if (rc == HM_OK)
-		rc = hm_mount_point_dir(top, "home", err);
-	return rc == HM_OK ? hm_mount_attach(mount_fd, top, "home", err) : rc;
-}
-
 static int toolchain_check(const char *path, struct hm_err *err)
 {
 	int rc;
@@ -342,7 +314,12 @@ static int lay(const struct hm_sandbox_spec *spec, struct hm_sandbox_owner owner
 	if (rc == HM_OK)
 		rc = add_tmpfs(top, "var/tmp", spec->disk_bytes, 01777, owner, err);
 	if (rc == HM_OK)
-		rc = add_home(top, spec->disk_bytes, owner, err);
+		rc = add_tmpfs(top, "home", spec->disk_bytes, 0755, owner, err);
+	if (rc == HM_OK)
+		rc = hm_mount_point_dir(top, HM_SANDBOX_HOME + 1, err);
+	if (rc == HM_OK && fchownat(top, HM_SANDBOX_HOME + 1, owner.uid, owner.gid,
+				    AT_SYMLINK_NOFOLLOW) != 0)
+		rc = hm_fail(err, HM_E_SYSTEM, errno, HM_SANDBOX_HOME);
 	for (size_t i = 0; rc == HM_OK && i < spec->toolchain_count; i++)
 		rc = add_toolchain(top, spec->toolchains[i], err);
 	if (rc == HM_OK)

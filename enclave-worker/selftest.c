@@ -10,21 +10,6 @@
 #include "enclave-worker/probe/probe.h"
 #include "lib/log.h"
 
-/* As data, so that the measured worker and its probe can't be told apart. */
-__asm__(".section .rodata\n"
-	".globl hm_probe_begin\n"
-	".globl hm_probe_end\n"
-	"hm_probe_begin:\n"
-	".incbin \"" HM_PROBE_FILE "\"\n"
-	"hm_probe_end:\n"
-	".previous\n");
-extern const uint8_t hm_probe_begin[], hm_probe_end[];
-
-struct hm_slice hm_selftest_probe(void)
-{
-	return hm_slice(hm_probe_begin, (size_t)(hm_probe_end - hm_probe_begin));
-}
-
 /* "a, b, c" of the lines that name an open door. */
 static void open_doors(struct hm_slice said, char *out, size_t out_size)
 {

@@ -52,7 +52,7 @@ static const struct hm_cli_option options[] = {
 	{"toolchain", 0, HM_CLI_LIST, "DIR", "read-only at its path", &arg_toolchains, 0, 0},
 	{"env", 0, HM_CLI_LIST, "K=V", "for the commands", &arg_env, 0, 0},
 	{"cat", 0, HM_CLI_LIST, "FILE", "print it when the sandbox is dead", &arg_cat, 0, 0},
-	{"settle", 0, HM_CLI_U64, "MS", "wait before --cat", &arg_settle, 0, 60000},
+	{"settle", 0, HM_CLI_U64, "MS", "print --cat again after", &arg_settle, 0, 60000},
 	{"info", 0, HM_CLI_FLAG, NULL, "say version, limits, times", &arg_info, 0, 0},
 	{"move-root", 0, HM_CLI_FLAG, NULL, "the room as PID 1 of an enclave makes it",
 	 &arg_move_root, 0, 0},
@@ -133,7 +133,6 @@ static int run_one(struct hm_sandbox *s, const struct request *r, const char *cm
 
 static int show_files(const struct request *r, int build, int control, struct hm_err *err)
 {
-	(void)usleep((useconds_t)r->settle_ms * 1000);
 	for (size_t i = 0; i < r->cat.count; i++) {
 		AUTO_BUF struct hm_buf b;
 		int rc;
@@ -179,8 +178,13 @@ static int serve(const struct request *r, struct hm_room *room, int control, str
 		if (rc == HM_OK && r->info)
 			rc = say(control, 'e', hm_slice_str(text), err);
 	}
+	/* Twice, to see whether anything still writes. */
 	if (rc == HM_OK)
 		rc = show_files(r, build, control, err);
+	if (rc == HM_OK && r->settle_ms > 0) {
+		(void)usleep((useconds_t)r->settle_ms * 1000);
+		rc = show_files(r, build, control, err);
+	}
 	hm_sandbox_free(s);
 	return rc;
 }
