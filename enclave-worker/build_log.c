@@ -94,25 +94,13 @@ static int batch_flush(struct hm_build_log *l, enum hm_stream stream,
 	return rc;
 }
 
-/* The line is whole: escape it into the batch. Tabs are harmless and kept. */
+/* The line is whole: made harmless, into the batch. */
 static int line_end(struct hm_build_log *l, enum hm_stream stream,
 		    struct hm_err *err)
 {
 	struct line *line = &l->lines[stream];
-	struct hm_slice rest = hm_buf_slice(&line->raw);
-	int rc = HM_OK;
+	int rc = hm_escape_line_add(&l->batch, hm_buf_slice(&line->raw), err);
 
-	while (rc == HM_OK && rest.len > 0) {
-		const uint8_t *tab = memchr(rest.ptr, '\t', rest.len);
-		size_t n = tab ? (size_t)(tab - rest.ptr) : rest.len;
-
-		rc = hm_escape_add(&l->batch, hm_slice(rest.ptr, n), err);
-		if (rc == HM_OK && tab)
-			rc = hm_buf_add(&l->batch, "\t", 1, err);
-		n += tab ? 1 : 0;
-		rest.ptr += n;
-		rest.len -= n;
-	}
 	if (rc == HM_OK && line->cut)
 		rc = hm_buf_add_str(&l->batch, CUT_LINE, err);
 	if (rc == HM_OK)

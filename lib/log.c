@@ -64,6 +64,24 @@ int hm_escape_add(struct hm_buf *b, struct hm_slice s, struct hm_err *err)
 	return HM_OK;
 }
 
+int hm_escape_line_add(struct hm_buf *b, struct hm_slice s, struct hm_err *err)
+{
+	int rc = HM_OK;
+
+	while (rc == HM_OK && s.len > 0) {
+		const uint8_t *tab = memchr(s.ptr, '\t', s.len);
+		size_t n = tab ? (size_t)(tab - s.ptr) : s.len;
+
+		rc = hm_escape_add(b, hm_slice(s.ptr, n), err);
+		if (rc == HM_OK && tab)
+			rc = hm_buf_add(b, "\t", 1, err);
+		n += tab ? 1 : 0;
+		s.ptr += n;
+		s.len -= n;
+	}
+	return rc;
+}
+
 const char *hm_escape(struct hm_slice s, char *out, size_t out_size)
 {
 	size_t at = 0;

@@ -24,6 +24,9 @@ void hm_log(enum hm_log_level level, const char *fmt, ...) HM_PRINTF(2, 3);
  */
 int hm_escape_add(struct hm_buf *b, struct hm_slice s,
 		  struct hm_err *err) HM_MUST_CHECK;
+/* The same for a line of a log: tabs are harmless there and kept. */
+int hm_escape_line_add(struct hm_buf *b, struct hm_slice s,
+		       struct hm_err *err) HM_MUST_CHECK;
 /* Fixed-size convenience for messages; cut with "..." when too long. */
 const char *hm_escape(struct hm_slice s, char *out, size_t out_size);
 #define HM_ESC_MAX 200

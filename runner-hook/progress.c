@@ -194,12 +194,18 @@ void hm_progress_notice(struct hm_progress *p, struct hm_slice text)
 	(void)fputc('\n', stderr);
 }
 
+/* The worker's longest line, every byte of it escaped once more. */
+#define LINE_MAX_BYTES (4U * 4U * 8192U + 64U)
+
 static void log_line(struct hm_slice line)
 {
-	char safe[4 * 8192 + 64];
+	AUTO_BUF struct hm_buf safe;
 
-	(void)hm_escape(line, safe, sizeof(safe));
-	(void)fprintf(stderr, "  | %s\n", safe);
+	hm_buf_init(&safe, LINE_MAX_BYTES);
+	if (hm_escape_line_add(&safe, line, NULL) < 0)
+		return;
+	(void)fprintf(stderr, "  | %.*s\n", (int)safe.len,
+		      (const char *)safe.data);
 }
 
 void hm_progress_log(struct hm_progress *p, bool is_stderr, struct hm_slice lines)

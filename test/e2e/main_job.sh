@@ -62,9 +62,39 @@ build c-hello && grep -q 'not part of this build' "$T/c-hello.log" && verify c-h
 ok $? 'a dirty work tree is warned about; the commit is built' "$T/c-hello.log"
 
 # Nothing half-written when the output cannot be.
-build c-hello --output "$T/no/such/dir/x.tar"
-[ $? = 3 ] && grep -q 'no/such/dir' "$T/c-hello.log"
-ok $? 'an output directory that is missing is named at once' "$T/c-hello.log"
+"$BIN/runner-hook" build --enclave local --output "$T/no/such/dir/x.tar" "$T/c-hello" >"$T/nodir.log" 2>&1
+[ $? = 3 ] && grep -q 'no/such/dir' "$T/nodir.log"
+ok $? 'an output directory that is missing is named at once' "$T/nodir.log"
 
+# A nonce is bound, a time limit holds, an operator can take the network away.
+build c-hello --nonce 00112233445566778899aabbccddeeff && verify c-hello --nonce 00112233445566778899aabbccddeeff
+ok $? 'the nonce that was given verifies' "$T/c-hello.verify"
+! verify c-hello --nonce 00112233445566778899aabbccddeef0
+ok $? 'another nonce does not' "$T/c-hello.verify"
+mkdir "$T/net" && cat >"$T/net/build.json" <<'J'
+{"language":"c","input":{"cmd":"cat /proc/net/dev | tee out; ! grep -v -e lo: -e '|' out"},"output":{"files":["out"]}}
+J
+commit net; build net --network none
+ok $? '--network none leaves loopback only, whatever build.json says' "$T/net.log"
+mkdir "$T/long" && printf '{"language":"c","input":{"cmd":"sleep 100","timeout_minutes":1},"output":{"files":["out"]}}' >"$T/long/build.json"
+commit long
+if [ -n "${HM_SLOW:-}" ]; then
+	build long; [ $? = 3 ] && grep -q 'longer than its limit' "$T/long.log"
+	ok $? 'a build that takes too long is ended and says which limit' "$T/long.log"
+fi
 
+# Everything that Git can hold: links, modes, odd names, an empty tree, SHA-256.
+mkdir -p "$T/odd/sub dir"; printf 'x' >"$T/odd/sub dir/fi le"; ln -s 'sub dir/fi le' "$T/odd/ln"
+printf '#!/bin/sh\necho run\n' >"$T/odd/run.sh"; chmod 755 "$T/odd/run.sh"
+touch "$T/odd/$(printf 'caf\351')"
+project odd 'test -L ln; ./run.sh >out; cat ln >>out; ls | od -c | grep -q 351' out
+build odd && verify odd
+ok $? 'links, modes and a name that is not UTF-8' "$T/odd.log"
+mkdir "$T/sha256"; git -C "$T/sha256" init -q -b main --object-format=sha256
+project sha256 'echo hi >out' out
+build sha256 && verify sha256 --source-digest "$(git -C "$T/sha256" rev-parse HEAD)"
+ok $? 'a SHA-256 repository' "$T/sha256.log"
+mkdir "$T/vendor"; printf '{"language":"c","input":{"vendor":"echo cached >$HOME/cache; cp $HOME/cache v","cmd":"cat $HOME/cache v >out; ! grep -v -e lo: -e \u007c /proc/net/dev"},"output":{"files":["out"]}}' >"$T/vendor/build.json"
+commit vendor; build vendor && verify vendor
+ok $? 'input.vendor runs first, keeps its home, and the build has no network' "$T/vendor.log"
 done_testing
