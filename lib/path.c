@@ -5,7 +5,6 @@
  */
 #include "lib/path.h"
 
-#include <dirent.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -168,99 +167,6 @@ int hm_file_write_atomic(int dir, const char *name, struct hm_slice data,
 	if (fsync(dir) < 0 && errno != EINVAL && errno != EBADF)
 		return hm_fail(err, HM_E_SYSTEM, errno, "sync '%s'", name);
 	return HM_OK;
-}
-
-/*
- * Removes what it can at one level; returns the name of a subdirectory that
- * must be emptied first in sub, or "" when the level is empty.
- */
-static int remove_level(int fd, char sub[HM_NAME_MAX + 1], struct hm_err *err)
-{
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *e;
-
-	sub[0] = 0;
-	if (!d) {
-		hm_cleanup_fd(&copy);
-		return hm_fail(err, HM_E_SYSTEM, errno, "open directory");
-	}
-	while ((e = readdir(d)) != NULL) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		if (unlinkat(fd, e->d_name, 0) == 0)
-			continue;
-		if (errno != EISDIR && errno != EPERM && errno != EBUSY)
-			break;
-		if (unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0)
-			continue;
-		if (errno != ENOTEMPTY && errno != EEXIST)
-			break;
-		(void)snprintf(sub, HM_NAME_MAX + 1, "%s", e->d_name);
-		(void)closedir(d);
-		return HM_OK;
-	}
-	if (e) {
-		int saved = errno;
-		char name[HM_NAME_MAX + 1];
-
-		(void)snprintf(name, sizeof(name), "%s", e->d_name);
-		(void)closedir(d);
-		return hm_fail(err, HM_E_SYSTEM, saved, "remove '%s'",
-			       HM_ESC(hm_slice_str(name)));
-	}
-	(void)closedir(d);
-	return HM_OK;
-}
-
-int hm_tree_remove(int dir, const char *name, struct hm_err *err)
-{
-	/* Deeper than a path can be; the loop holds one fd, not a stack. */
-	enum { PASSES_MAX = 10000000 };
-
-	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
-		return HM_OK;
-	if (unlinkat(dir, name, AT_REMOVEDIR) == 0)
-		return HM_OK;
-	if (errno != ENOTEMPTY && errno != EEXIST)
-		return hm_fail(err, HM_E_SYSTEM, errno, "remove '%s'",
-			       HM_ESC(hm_slice_str(name)));
-	for (int pass = 0; pass < PASSES_MAX; pass++) {
-		AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_DIRECTORY |
-					   O_CLOEXEC | O_NOFOLLOW);
-		dev_t device = 0;
-		struct stat st;
-
-		if (fd < 0 || fstat(fd, &st) < 0)
-			return hm_fail(err, HM_E_SYSTEM, errno, "open '%s'",
-				       HM_ESC(hm_slice_str(name)));
-		device = st.st_dev;
-		for (;;) {
-			char sub[HM_NAME_MAX + 1];
-			int next, rc = remove_level(fd, sub, err);
-
-			if (rc < 0)
-				return rc;
-			if (sub[0] == 0)
-				break;
-			next = openat(fd, sub, O_RDONLY | O_DIRECTORY |
-				      O_CLOEXEC | O_NOFOLLOW);
-			if (next < 0 || fstat(next, &st) < 0 ||
-			    st.st_dev != device) {
-				hm_cleanup_fd(&next);
-				return hm_fail(err, HM_E_POLICY, 0,
-					       "'%s' is a mount: not removed",
-					       HM_ESC(hm_slice_str(sub)));
-			}
-			(void)close(fd);
-			fd = next;
-		}
-		/* The deepest level is empty; its parents go in later passes. */
-		if (unlinkat(dir, name, AT_REMOVEDIR) == 0)
-			return HM_OK;
-	}
-	return hm_fail(err, HM_E_SYSTEM, 0, "'%s' does not get empty",
-		       HM_ESC(hm_slice_str(name)));
 }
 
 int hm_mkdirs(const char *path, mode_t mode, struct hm_err *err)
