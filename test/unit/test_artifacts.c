@@ -291,7 +291,7 @@ static void test_special(void)
 		refused(root, "null", HM_E_POLICY, "output 'null' is a device",
 			"a device");
 	else
-		skip("SKIP: no device can be made here");
+		skip("no device can be made here");
 	put(root, "su", 04755, "x");
 	put(root, "sg", 02755, "x");
 	put(root, "sticky", 01755, "x");
@@ -344,7 +344,7 @@ static void test_limits(void)
 	      "two files where one is allowed");
 	fd = openat(root, "sparse", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0 || ftruncate(fd, 1LL << 42) < 0) {
-		skip("SKIP: no sparse file of 4 TiB on this file system");
+		skip("no sparse file of 4 TiB on this file system");
 		return;
 	}
 	refused(root, "sparse", HM_E_TOO_LARGE, "output 'sparse': the outputs",
@@ -358,7 +358,7 @@ static void test_deep(void)
 	int at = dup(root);
 	struct hm_err err;
 
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 2100; i++) {
 		int next;
 
 		if (mkdirat(at, "d", 0755) < 0 ||
@@ -371,7 +371,7 @@ static void test_deep(void)
 	}
 	close(at);
 	refused(root, "**/f", HM_E_TOO_LARGE, "a path of more than 4095 bytes",
-		"3000 directories in each other");
+		"2100 directories in each other");
 	put(root, "d/g", 0644, "x");
 	ok(collect(root, "d/g", &a, &err) == HM_OK,
 	   "which do not matter to a pattern that does not go there");
@@ -417,16 +417,20 @@ static void test_mounts(void)
 	if (unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("none", path, "tmpfs", 0, NULL) < 0) {
-		skip("SKIP: this user may not mount");
-		skip("SKIP: this user may not mount");
+		skip("this user may not mount");
+		skip("this user may not mount");
 		return;
 	}
+	/* An fd from before belongs to the old namespace. */
+	close(root);
+	snprintf(path, sizeof(path), "%s/mounts", tmp_name);
+	root = open(path, O_DIRECTORY | O_CLOEXEC);
 	put(root, "m/x", 0644, "y");
 	refused(root, "m", HM_E_POLICY, "'m' is a mount point",
 		"a directory with something mounted over it");
 	snprintf(path, sizeof(path), "%s/mounts/f", tmp_name);
 	if (mount("/etc/hostname", path, NULL, MS_BIND, NULL) < 0) {
-		skip("SKIP: no bind mount of a file");
+		skip("no bind mount of a file");
 		return;
 	}
 	refused(root, "f", HM_E_POLICY,
