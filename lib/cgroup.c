@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 
 #include "lib/io.h"
 #include "lib/num.h"
@@ -64,7 +65,23 @@ bool hm_cgroup_has_word(int dir, const char *file, const char *word)
 	return false;
 }
 
-/* Where a hierarchy is mounted already; controller NULL = cgroup2. */
+/* Is this line of mountinfo that hierarchy, from its top? Then where. */
+static bool is_hierarchy(char *line, const char *controller, char point[HM_PATH_MAX + 1])
+{
+	/* 36 35 98:0 ROOT MOUNTPOINT OPTIONS ... - TYPE SOURCE SUPER */
+	const char *tail = strstr(line, " - ");
+	char root[256], type[64], super[1024], want[64];
+
+	if (!tail || sscanf(line, "%*s %*s %*s %255s %4095s", root, point) != 2 ||
+	    sscanf(tail, " - %63s %*s %1023s", type, super) != 2 || strcmp(root, "/") != 0)
+		return false;
+	if (!controller)
+		return strcmp(type, "cgroup2") == 0;
+	(void)snprintf(want, sizeof(want), ",%s", controller);
+	return strcmp(type, "cgroup") == 0 && strstr(super, want);
+}
+
+/* Where a hierarchy is mounted, and not read-only; controller NULL = cgroup2. */
 static int open_mounted(const char *controller)
 {
 	AUTO_BUF struct hm_buf b;
@@ -74,47 +91,41 @@ static int open_mounted(const char *controller)
 	hm_buf_init(&b, PROC_FILE_MAX);
 	if (read_proc("/proc/self/mountinfo", &b, &text) < 0)
 		return -1;
-	/* 36 35 98:0 ROOT MOUNTPOINT OPTIONS ... - TYPE SOURCE SUPER */
 	for (line = strtok_r((char *)b.data, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
-		char root[256], point[HM_PATH_MAX + 1], type[64], super[1024];
-		const char *tail = strstr(line, " - ");
-		char want[64];
+		char point[HM_PATH_MAX + 1];
+		AUTO_CLOSE int fd = -1;
+		struct statvfs st;
 
-		if (!tail || sscanf(line, "%*s %*s %*s %255s %4095s", root, point) != 2 ||
-		    sscanf(tail, " - %63s %*s %1023s", type, super) != 2 ||
-		    strcmp(root, "/") != 0)
+		if (!is_hierarchy(line, controller, point))
 			continue;
-		if (!controller && strcmp(type, "cgroup2") == 0)
-			return open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (!controller || strcmp(type, "cgroup") != 0)
-			continue;
-		(void)snprintf(want, sizeof(want), ",%s", controller);
-		if (strstr(super, want))
-			return open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && fstatvfs(fd, &st) == 0 && (st.f_flag & ST_RDONLY) == 0)
+			return HM_TAKE_FD(fd);
 	}
 	return -1;
 }
 
+/* A mount attached nowhere, which ends with the descriptor. */
+static int open_own(const char *controller)
+{
+	AUTO_CLOSE int fs = fsopen(controller ? "cgroup" : "cgroup2", FSOPEN_CLOEXEC);
+	AUTO_CLOSE int fd = -1;
+
+	if (fs < 0 ||
+	    (controller && fsconfig(fs, FSCONFIG_SET_FLAG, controller, NULL, 0) != 0) ||
+	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0)
+		return -1;
+	fd = fsmount(fs, FSMOUNT_CLOEXEC,
+		     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	return fd < 0 ? -1 : hm_cgroup_open(fd, "");
+}
+
 int hm_cgroup_open_top(const char *controller)
 {
-	AUTO_CLOSE int fs = -1;
-	int fd = -1;
+	int fd = open_mounted(controller);
 
-	if (geteuid() == 0)
-		fs = fsopen(controller ? "cgroup" : "cgroup2", FSOPEN_CLOEXEC);
-	if (fs >= 0 &&
-	    (!controller || fsconfig(fs, FSCONFIG_SET_FLAG, controller, NULL, 0) == 0) &&
-	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		fd = fsmount(fs, FSMOUNT_CLOEXEC,
-			     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (fd >= 0) {
-		int dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		(void)close(fd);
-		return dir;
-	}
-	return open_mounted(controller);
+	return fd < 0 && geteuid() == 0 ? open_own(controller) : fd;
 }
 
 bool hm_cgroup_own_path(const char *controller, char *out, size_t out_size)

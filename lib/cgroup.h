@@ -18,10 +18,10 @@
  */
 bool hm_cgroup_own_path(const char *controller, char *out, size_t out_size);
 /*
- * Opens the top of that hierarchy, or returns -1. As root through a mount that
- * is attached nowhere and ends with the descriptor, since hosts mount cgroups
- * read-only, elsewhere or not at all. Ask hm_cgroup_own_path() first: asking for
- * a version 1 hierarchy that is not there would make it.
+ * Opens the top of that hierarchy, or returns -1: where it is mounted, or (root)
+ * through a mount that is attached nowhere, since hosts mount cgroups read-only
+ * or not at all. Ask hm_cgroup_own_path() first: asking for a version 1
+ * hierarchy that is not there would make it.
  */
 int hm_cgroup_open_top(const char *controller);
 /* A directory below dir; "" is dir itself. -1 on failure, errno set. */

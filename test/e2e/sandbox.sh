@@ -221,6 +221,34 @@ done
 out=$("$T/bin/escape" try all 2>&1; echo "status $?")
 like "the escape program tries nothing on the host" "*not a sandbox*status 2" "$out"
 
+# --- what killed runs leave -----------------------------------------------------
+unified=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/self/mounts)
+memory=$(awk '$3 == "cgroup" && $4 ~ /,memory/ {print $2; exit}' /proc/self/mounts)
+if [ "$(id -u)" = 0 ] && [ -w "${unified:-/nonexistent}" ]; then
+	rt=crun ns=$(stat -L -c %i /proc/self/ns/pid)
+	born=$(sed 's/.*) //' /proc/$$/stat | cut -d' ' -f20)
+	for top in $unified $memory; do
+		dead=$top/hallmark-4194303-1-$ns-0 reused=$top/hallmark-$$-1-$ns-0
+		mine=$top/hallmark-$$-$born-$ns-0 foreign=$top/hallmark-4194303-1-1-0
+		mkdir "$dead" "$dead/sandbox" "$reused" "$mine" "$foreign"
+		sleep 600 &
+		echo $! >"$dead/sandbox/cgroup.procs"
+		box -- true
+		kill -0 $! 2>/dev/null
+		[ $? = 1 ]
+		ok $? "$top: a process in the group of a dead run is killed"
+		[ ! -d "$dead" ] && [ ! -d "$reused" ]
+		ok $? "$top: groups of dead runs are removed, also when the pid is somebody else's now"
+		[ -d "$mine" ] && [ -d "$foreign" ]
+		ok $? "$top: groups of a living run, and of another pid namespace, stay"
+		rmdir "$mine" "$foreign"
+	done
+	out=$(unshare -m sh -c 'umount -lR /sys/fs/cgroup; exec "$@"' sh "$T/bin/sandbox_run" --info -- 'echo built' 2>&1)
+	like "a host that has cgroups mounted nowhere gets its limits all the same" "*limits: cgroup*built*" "$out"
+else
+	skip "reaping of cgroups: needs root and a writable cgroup2"
+fi
+
 # --- users with subordinate ids, and with cgroups of their own -----------------
 if [ "$(id -u)" = 0 ] && command -v newuidmap >/dev/null; then
 	printf 'nobody:300000:65536\n' >"$T/subid"
@@ -233,3 +261,4 @@ if [ "$(id -u)" = 0 ] && command -v newuidmap >/dev/null; then
 else
 	skip "subordinate ids: needs root and newuidmap"
 fi
+done_testing
