@@ -167,6 +167,8 @@ unsigned int hm_json_error_line(struct hm_err *err)
 
 enum hm_json_type hm_json_type(const struct hm_json *v)
 {
+	if (!v)
+		return HM_JSON_NULL;
 	switch (json_typeof(unwrap(v))) {
 	case JSON_OBJECT:
 		return HM_JSON_OBJECT;

@@ -43,6 +43,7 @@ int hm_json_parse(struct hm_slice text, size_t max_bytes,
  */
 unsigned int hm_json_error_line(struct hm_err *err);
 
+/* What is absent (v == NULL) has the type of null. */
 enum hm_json_type hm_json_type(const struct hm_json *v);
 const char *hm_json_type_name(const struct hm_json *v);	/* "a string", ... */
 const struct hm_json *hm_json_get(const struct hm_json *object, const char *key);

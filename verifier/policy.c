@@ -327,8 +327,9 @@ static int get_endorsers(struct hm_policy *p, struct hm_err *err)
 				       "key in PEM", i);
 		p->endorser_count++;
 	}
-	return get_count(o, "threshold", (int64_t)p->endorser_count,
-			 &p->endorser_threshold, err);
+	rc = get_count(o, "threshold", (int64_t)p->endorser_count,
+		       &p->endorser_threshold, err);
+	return rc == HM_OK ? rc : hm_err_prefix(err, "endorsers");
 }
 
 static int get_log(struct hm_policy *p, struct hm_err *err)
@@ -375,6 +376,8 @@ static int get_group(struct hm_policy *p, const char *key, bool has_of,
 	if (rc != HM_OK || !o)
 		return rc;
 	rc = get_strings(o, "keys", members, err);
+	if (rc == HM_OK && members->count == 0)
+		rc = hm_fail(err, HM_E_FORMAT, 0, "keys are missing");
 	*of = members->count;
 	if (rc == HM_OK && has_of)
 		rc = get_count(o, "of", (int64_t)members->count, of, err);

@@ -8,6 +8,9 @@ from jsonschema import Draft202012Validator
 # schema, folder of good samples, folder of must-fail cases, least of each
 SETS = [
     ("schema/build.schema.json", "schema/samples/build", "test/reject/build", 5, 60),
+    ("schema/policy.schema.json", "schema/samples/policy", "test/reject/policy", 3, 50),
+    ("schema/image-index.schema.json", "schema/samples/image-index",
+     "test/reject/image-index", 1, 50),
 ]
 count = failed = 0
 

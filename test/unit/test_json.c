@@ -113,7 +113,8 @@ static void test_reading(void)
 	ok(!hm_json_get_string(v, "z"), "an array is no string");
 	ok(!hm_json_get(hm_json_get(v, "a"), "x"), "a string has no members");
 	ok(!hm_json_get(NULL, "x") && !hm_json_string(NULL) &&
-		   hm_json_count(NULL) == 0,
+		   hm_json_count(NULL) == 0 && !hm_json_at(NULL, 0) &&
+		   hm_json_type(NULL) == HM_JSON_NULL,
 	   "getters take what is absent");
 	m = hm_json_get(v, "m");
 	ok(hm_json_bool(hm_json_get(m, "t"), &yes) && yes, "true");

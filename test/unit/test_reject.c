@@ -9,7 +9,9 @@
 
 #include "lib/buildspec.h"
 #include "lib/dsse.h"
+#include "lib/image_index.h"
 #include "lib/path.h"
+#include "verifier/policy.h"
 
 #include "test/unit/tap.h"
 
@@ -59,15 +61,38 @@ static int parse_bundle(struct hm_slice text, unsigned int *ret_line,
 	return hm_bundle_parse(text, &b, err);
 }
 
+static int parse_policy(struct hm_slice text, unsigned int *ret_line,
+			struct hm_err *err)
+{
+	AUTO_POLICY struct hm_policy p;
+
+	hm_policy_init(&p);
+	*ret_line = 0;
+	return hm_policy_parse(text, &p, err);
+}
+
+static int parse_index(struct hm_slice text, unsigned int *ret_line,
+		       struct hm_err *err)
+{
+	AUTO_IMAGE_INDEX struct hm_image_index x;
+
+	hm_image_index_init(&x);
+	*ret_line = 0;
+	return hm_image_index_parse(text, &x, err);
+}
+
 static const struct {
 	const char *dir;
 	parse_fn parse;
 	size_t at_least;	/* cases: an empty directory proves nothing */
+	size_t samples;		/* in schema/samples, which must be taken */
 } parsers[] = {
-	{"json", parse_json, 10},
-	{"build", parse_build, 60},
-	{"dsse", parse_dsse, 15},
-	{"bundle", parse_bundle, 20},
+	{"json", parse_json, 10, 0},
+	{"build", parse_build, 60, 7},
+	{"dsse", parse_dsse, 15, 0},
+	{"bundle", parse_bundle, 20, 0},
+	{"policy", parse_policy, 50, 3},
+	{"image-index", parse_index, 50, 1},
 };
 
 static bool read_file(const char *dir, const char *name, struct hm_buf *b)
@@ -75,7 +100,8 @@ static bool read_file(const char *dir, const char *name, struct hm_buf *b)
 	char path[512];
 	struct hm_err err;
 
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	(void)snprintf(path, sizeof(path), "%s%s%s", dir, *name ? "/" : "",
+		       name);
 	if (hm_file_read_user(path, b, &err) == HM_OK)
 		return true;
 	printf("# %s: %s\n", path, err.msg);
@@ -118,29 +144,57 @@ static void check_case(const char *dir, parse_fn parse)
 		printf("REGEN %s/error %s", dir, got);
 }
 
+static void check_sample(const char *path, parse_fn parse)
+{
+	AUTO_BUF struct hm_buf input;
+	struct hm_err err = {0};
+	unsigned int line = 0;
+
+	hm_buf_init(&input, INPUT_MAX);
+	ok(read_file(path, "", &input), "%s", path);
+	ok_call(parse(hm_buf_slice(&input), &line, &err), &err, "%s is taken",
+		path);
+}
+
 static int no_dots(const struct dirent *e)
 {
 	return e->d_name[0] != '.';
 }
 
+/* Calls check_case or check_sample for each entry; returns how many. */
+static size_t walk(const char *dir, parse_fn parse,
+		   void (*check)(const char *path, parse_fn parse))
+{
+	struct dirent **names = NULL;
+	int n = scandir(dir, &names, no_dots, alphasort);
+	char path[512];
+
+	for (int i = 0; i < n; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", dir,
+			       names[i]->d_name);
+		check(path, parse);
+		free(names[i]);
+	}
+	free(names);
+	return n > 0 ? (size_t)n : 0;
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < HM_ARRAY_LEN(parsers); i++) {
-		char dir[128], path[512];
-		struct dirent **names = NULL;
-		int n;
+		char dir[128];
+		size_t n;
 
 		(void)snprintf(dir, sizeof(dir), "test/reject/%s",
 			       parsers[i].dir);
-		n = scandir(dir, &names, no_dots, alphasort);
-		for (int k = 0; k < n; k++) {
-			(void)snprintf(path, sizeof(path), "%s/%s", dir,
-				       names[k]->d_name);
-			check_case(path, parsers[i].parse);
-			free(names[k]);
-		}
-		free(names);
-		ok(n >= (int)parsers[i].at_least, "%s has %d cases", dir, n);
+		n = walk(dir, parsers[i].parse, check_case);
+		ok(n >= parsers[i].at_least, "%s has %zu cases", dir, n);
+		if (parsers[i].samples == 0)
+			continue;
+		(void)snprintf(dir, sizeof(dir), "schema/samples/%s",
+			       parsers[i].dir);
+		n = walk(dir, parsers[i].parse, check_sample);
+		ok(n >= parsers[i].samples, "%s has %zu samples", dir, n);
 	}
 	return tap_done();
 }
