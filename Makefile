@@ -178,7 +178,8 @@ HEADERS := $(wildcard lib/*.h runner-hook/*.h enclave-worker/*.h \
 headers: $(HEADERS:%.h=$(O)/obj/%.h.ok)
 $(O)/obj/%.h.ok: %.h $(O)/.build-config
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $< && touch $@
+	$(Q)echo '#include "$<"' | $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) \
+		-fsyntax-only -x c - && touch $@
 
 format:					## let clang-format decide
 	clang-format -i $$(git ls-files '*.c' '*.h')
