@@ -191,7 +191,8 @@ static int check_unused(struct hm_log_dir *d, struct hm_err *err)
 		return hm_err_prefix(err, "memory of signed trees");
 	if (found && tree.size != 0)
 		return hm_fail(err, HM_E_POLICY, 0,
-			       "this key has signed a log of %llu entries; a new one would be a fork",
+			       "this key has signed a log of %llu entries; a "
+			       "new one would be a fork",
 			       (unsigned long long)tree.size);
 	return HM_OK;
 }

@@ -58,8 +58,8 @@ int hm_log_origin_check(struct hm_slice origin, struct hm_err *err)
 
 	if (origin.len == 0 || origin.len > 253)
 		return hm_fail(err, HM_E_FORMAT, 0,
-			       "origin of %zu bytes; want a host name like log.example.org",
-			       origin.len);
+			       "origin of %zu bytes; want a host name like "
+			       "log.example.org", origin.len);
 	for (size_t i = 0; i < origin.len; i++) {
 		uint8_t c = origin.ptr[i];
 		bool edge = i + 1 == origin.len || origin.ptr[i + 1] == '.';
@@ -71,7 +71,8 @@ int hm_log_origin_check(struct hm_slice origin, struct hm_err *err)
 		if (!host_char(c) || label == 63 ||
 		    (c == '-' && (label == 0 || edge)))
 			return hm_fail(err, HM_E_FORMAT, 0,
-				       "origin is not a bare lower-case host name like log.example.org");
+				       "origin is not a bare lower-case host "
+				       "name like log.example.org");
 		label++;
 	}
 	return HM_OK;
@@ -205,7 +206,8 @@ int hm_note_vkey_parse(struct hm_slice text, struct hm_note_key *ret_k,
 	    (raw.data[0] != HM_NOTE_ED25519 &&
 	     raw.data[0] != HM_NOTE_COSIGNATURE))
 		return hm_fail(err, HM_E_POLICY, 0,
-			       "verifier key: neither Ed25519 (01) nor an Ed25519 cosignature key (04)");
+			       "verifier key: neither Ed25519 (01) nor an "
+			       "Ed25519 cosignature key (04)");
 	memcpy(spki, ed25519_spki, sizeof(ed25519_spki));
 	memcpy(spki + sizeof(ed25519_spki), raw.data + 1, ED25519_LEN);
 	rc = hm_key_from_spki(hm_slice(spki, sizeof(spki)), &key, err);

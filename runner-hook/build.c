@@ -6,6 +6,7 @@
  *   3, 4 source   stream the commit's objects; the worker proves them
  *   5 to 7        are the worker's: this side shows what it says
  *   8 package     the release tar arrives and gets its name
+ *   9 publish     its statements go into the logs, if there are any
  *
  * Every step may fail; what was begun is undone in build_release().
  */
@@ -157,10 +158,69 @@ static int step_follow(struct hm_host *h, struct hm_err *err)
 	return rc < 0 ? rc : hm_host_follow(h, err);
 }
 
+static int publish_to(struct hm_host *h, size_t i, struct hm_err *err)
+{
+	const struct hm_publish_options o = {
+		.public_evidence = h->config->log_public,
+		.wait_ms = HM_PUBLISH_WAIT_MS,
+	};
+	struct hm_published *p = &h->published[i];
+	char line[512];
+	int rc = hm_publish(&o, h->config->output, h->config->logs.items[i], p,
+			    err);
+
+	if (rc < 0)
+		return hm_err_prefix(err, "the release is built and was not "
+				     "logged, nor queued for it");
+	if (!p->logged) {
+		(void)snprintf(line, sizeof(line), "built, and not logged in %.100s "
+			       "yet: %.300s", h->config->logs.items[i],
+			       p->problem.msg);
+		hm_progress_notice(h->progress, hm_slice_str(line));
+		return HM_OK;
+	}
+	if (p->in_tar) {	/* the tar has the proof in it now */
+		h->tar_size = p->tar_size;
+		memcpy(h->tar_sha256, p->tar_sha256, sizeof(h->tar_sha256));
+	}
+	(void)snprintf(line, sizeof(line), "entry %llu of %s",
+		       (unsigned long long)p->index, p->log_name);
+	hm_progress_result(h->progress, hm_slice_str(line));
+	return HM_OK;
+}
+
+/* A log that cannot be reached does not undo a build: see publish.h. */
+static int step_publish(struct hm_host *h, struct hm_err *err)
+{
+	const struct hm_publish_options due = {.wait_ms = 0};
+	size_t count = h->config->logs.count, left = 0;
+	struct hm_err ignored;
+
+	if (count == 0)
+		return HM_OK;
+	hm_progress_step(h->progress, "logging the release");
+	h->published = calloc(count, sizeof(*h->published));
+	if (!h->published)
+		return hm_fail(err, HM_E_NOMEM, 0, "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		int rc = publish_to(h, i, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	if (hm_publish_pending(&due, false, NULL, NULL, &left, &ignored) ==
+	    HM_OK && left > 0)
+		hm_progress_notice(h->progress, hm_slice_str(
+			"releases are waiting to be logged: see runner-hook "
+			"publish --pending"));
+	return HM_OK;
+}
+
 static int run(struct hm_host *h, struct hm_err *err)
 {
 	static int (*const steps[])(struct hm_host *, struct hm_err *) = {
 		step_trigger, step_enclave, step_source, step_follow,
+		step_publish,
 	};
 
 	for (size_t i = 0; i < HM_ARRAY_LEN(steps); i++) {
@@ -193,6 +253,7 @@ static void host_release(struct hm_host *h)
 	if (h->backend)
 		h->backend->stop(h->enclave);
 	hm_package_free(h->package);
+	free(h->published);
 	hm_buildspec_release(&h->spec);
 	hm_buf_release(&h->spec_text);
 	hm_buf_release(&h->ref);

@@ -95,6 +95,12 @@ static int check_files(struct hm_host_config *c, const struct hm_host_options *o
 	problem = file_problem(c->output);
 	if (problem)
 		return hm_host_option_refuse(options, &c->output, c->output, problem, err);
+	for (size_t i = 0; i < c->logs.count; i++) {
+		problem = text_problem(c->logs.items[i]);
+		if (problem)
+			return hm_host_option_refuse(options, &c->logs, c->logs.items[i],
+						     problem, err);
+	}
 	for (size_t i = 0; i < c->toolchains.count; i++) {
 		const char *dir = c->toolchains.items[i];
 

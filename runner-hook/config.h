@@ -38,6 +38,8 @@ struct hm_host_config {
 	size_t nonce_len;		/* 0 = none */
 	struct hm_cli_list toolchains;		/* absolute directories */
 	struct hm_cli_list allow_private;	/* "host:port" */
+	struct hm_cli_list logs;		/* directories of logs of ours */
+	bool log_public;		/* publish the evidence there, too */
 	bool quiet;
 	bool verbose;			/* also by RUNNER_DEBUG=1 */
 	bool json;			/* result on stdout as JSON */

@@ -70,6 +70,14 @@ struct hm_host_options hm_host_options(struct hm_host_config *c, struct hm_host_
 		 "where the development root is kept\n"
 		 "(~/.config/hallmark/dev-root)",
 		 &c->dev_root, 0, 0},
+		{"log", 0, HM_CLI_LIST, "DIR",
+		 "log the release in this log (see hallmark-log(1);\n"
+		 "repeatable); a log that cannot be reached is tried later",
+		 &c->logs, 0, 0},
+		{"log-public", 0, HM_CLI_FLAG, NULL,
+		 "also publish the evidence in the log, for monitors:\n"
+		 "it names repository, commit and files",
+		 &c->log_public, 0, 0},
 		{"quiet", 'q', HM_CLI_FLAG, NULL,
 		 "say nothing but errors",
 		 &c->quiet, 0, 0},

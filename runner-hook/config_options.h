@@ -14,7 +14,7 @@ struct hm_host_raw {
 	bool help;
 };
 
-#define HM_HOST_OPTIONS 21
+#define HM_HOST_OPTIONS 23
 struct hm_host_options {
 	struct hm_cli_option at[HM_HOST_OPTIONS];
 	bool from_env[HM_HOST_OPTIONS];

@@ -13,6 +13,7 @@
 #include "runner-hook/lanes.h"
 #include "runner-hook/package.h"
 #include "runner-hook/progress.h"
+#include "runner-hook/publish.h"
 
 /* A worker that says nothing for this long while it must is hung. */
 #define HM_HOST_ANSWER_MS 60000
@@ -44,6 +45,7 @@ struct hm_host {
 	uint64_t tar_size;
 	char tar_sha256[2 * HM_SHA256_LEN + 1];
 	unsigned int build_status;	/* of a build command that failed */
+	struct hm_published *published;	/* one for each of config->logs */
 };
 
 /* control.c */

@@ -9,6 +9,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 #include "runner-hook/build.h"
+#include "runner-hook/publish.h"
 #include "runner-hook/summary.h"
 
 static int cmd_build(int argc, char **argv)
@@ -42,6 +43,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"build", cmd_build, "build a commit in an enclave, write a release tar"},
+	{"publish", hm_cmd_publish, "log releases, or what is still queued"},
 };
 
 static void usage(FILE *f)

@@ -33,6 +33,40 @@ void hm_summary_annotate(const char *file, unsigned int line, const char *text)
 	(void)fflush(stdout);
 }
 
+static bool all_logged(const struct hm_host *h)
+{
+	for (size_t i = 0; i < h->config->logs.count; i++) {
+		if (!h->published[i].logged)
+			return false;
+	}
+	return h->config->logs.count > 0;
+}
+
+/* "Built" and "logged" are two answers: one entry for each log asked for. */
+static struct hm_json *logs_json(const struct hm_host *h)
+{
+	struct hm_json *list = hm_json_new_array();
+
+	for (size_t i = 0; i < h->config->logs.count; i++) {
+		const struct hm_published *p = &h->published[i];
+		struct hm_json *o = hm_json_new_object();
+
+		(void)hm_json_set(o, "directory",
+				  hm_json_new_str(h->config->logs.items[i]));
+		(void)hm_json_set(o, "logged", hm_json_new_bool(p->logged));
+		if (p->logged) {
+			(void)hm_json_set(o, "name", hm_json_new_str(p->log_name));
+			(void)hm_json_set(o, "index",
+					  hm_json_new_integer((int64_t)p->index));
+		} else {
+			(void)hm_json_set(o, "problem",
+					  hm_json_new_str(p->problem.msg));
+		}
+		(void)hm_json_append(list, o);
+	}
+	return list;
+}
+
 static int summary_json(const struct hm_host *h, const char *commit,
 			struct hm_err *err)
 {
@@ -47,7 +81,8 @@ static int summary_json(const struct hm_host *h, const char *commit,
 	       hm_json_set(o, "repository",
 			   hm_json_new_string(hm_buf_slice(&h->repository))) &&
 	       hm_json_set(o, "commit", hm_json_new_str(commit)) &&
-	       hm_json_set(o, "enclave", hm_json_new_str(h->backend->name)));
+	       hm_json_set(o, "enclave", hm_json_new_str(h->backend->name)) &&
+	       hm_json_set(o, "logs", logs_json(h)));
 	rc = hm_json_write(o, HM_JSON_PRETTY, &text, err);
 	hm_json_free(o);
 	if (rc == HM_OK)
@@ -73,8 +108,9 @@ static int step_outputs(const struct hm_host *h, struct hm_err *err)
 	if (fd < 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "GITHUB_OUTPUT");
 	hm_buf_init(&b, 16384);
-	rc = hm_buf_addf(&b, err, "tar-path=%s\ntar-sha256=%s\n", absolute,
-			 h->tar_sha256);
+	rc = hm_buf_addf(&b, err, "tar-path=%s\ntar-sha256=%s\nlogged=%s\n",
+			 absolute, h->tar_sha256,
+			 all_logged(h) ? "true" : "false");
 	if (rc == HM_OK)
 		rc = hm_io_write_all(fd, b.data, b.len, HM_NO_DEADLINE, err);
 	return rc;
@@ -98,6 +134,15 @@ int hm_summary_write(const struct hm_host *h, struct hm_err *err)
 	(void)printf("\n%s\n  sha256 %s\n  commit %s\n",
 		     HM_ESC(hm_slice_str(h->config->output)), h->tar_sha256,
 		     commit);
+	for (size_t i = 0; i < h->config->logs.count; i++) {
+		const struct hm_published *p = &h->published[i];
+
+		if (p->logged)
+			(void)printf("  entry %llu of log %s\n",
+				     (unsigned long long)p->index, p->log_name);
+		else
+			(void)printf("  not logged yet: %s\n", p->problem.msg);
+	}
 	(void)printf("verify with:\n  hallmark verify %s",
 		     HM_ESC(hm_slice_str(h->config->output)));
 	if (repository.len > 0)

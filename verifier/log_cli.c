@@ -19,12 +19,17 @@ static const struct {
 	const char *about;
 } verbs[] = {
 	{"init", hm_log_cmd_init, "make an empty log in a directory"},
-	{"append", hm_log_cmd_append, "add bundles or files; put the proof into the bundles"},
+	{"append", hm_log_cmd_append,
+	 "add bundles or files; put the proof into the bundles"},
 	{"prove", hm_log_cmd_prove, "write the proof of one entry"},
-	{"check", hm_log_cmd_check, "audit a whole log, and compare it with an older checkpoint"},
-	{"trusted-root", hm_log_cmd_trusted_root, "what other tools need to trust a log"},
-	{"verify-bundle", hm_log_cmd_verify_bundle, "check a bundle's signature and log evidence offline"},
-	{"verify-proof", hm_log_cmd_verify_proof, "check a .tlog-proof offline"},
+	{"check", hm_log_cmd_check,
+	 "audit a whole log, and compare it with an older checkpoint"},
+	{"trusted-root", hm_log_cmd_trusted_root,
+	 "what other tools need to trust a log"},
+	{"verify-bundle", hm_log_cmd_verify_bundle,
+	 "check a bundle's signature and log evidence offline"},
+	{"verify-proof", hm_log_cmd_verify_proof,
+	 "check a .tlog-proof offline"},
 };
 
 static int usage(void)
