@@ -11,14 +11,10 @@
  */
 #include "pack.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
+#include "enclave-worker/artifacts.h"
 #include "lib/dsse.h"
 #include "lib/io.h"
 #include "lib/log.h"
-#include "lib/path.h"
-#include "lib/statement.h"
 
 #define CHUNK 65536U
 
@@ -88,9 +84,8 @@ static int document_check(const struct hm_pack *p, struct hm_slice key,
 			  struct hm_slice data, struct hm_err *err)
 {
 	struct hm_nitro_document doc;
-	int rc = hm_nitro_parse(hm_buf_slice(&p->document), &doc, err);
+	int rc = hm_nitro_parse_own(hm_buf_slice(&p->document), &doc, err);
 
-	/* An unsigned (emulated) document is for the verifier to refuse. */
 	if (rc < 0)
 		return rc;
 	if (!optional_is(&doc.public_key, key) ||
@@ -102,8 +97,8 @@ static int document_check(const struct hm_pack *p, struct hm_slice key,
 		if (!doc.has_pcr[i] || memcmp(doc.pcr[i], p->facts->pcr[i],
 					      HM_PCR_LEN) != 0)
 			return hm_fail(err, HM_E_CRYPTO, 0,
-				       "PCR%u is not what the attester said "
-				       "before", i);
+				       "PCR%u is not what the attester said before",
+				       i);
 	}
 	return latch_check(p->facts, &doc, err);
 }
@@ -131,6 +126,26 @@ static int sign(const struct hm_key *k, struct hm_slice statement,
 	return rc < 0 ? rc : hm_bundle_write(&d, k, NULL, NULL, bundle, err);
 }
 
+static int changed(const char *name, struct hm_err *err)
+{
+	return hm_fail(err, HM_E_POLICY, 0,
+		       "'%s' is not what was measured any more",
+		       HM_ESC(hm_slice_str(name)));
+}
+
+/* What is about to be signed about the record must be true of the record. */
+static int network_check(const struct hm_pack *p, struct hm_err *err)
+{
+	uint8_t sha256[HM_SHA256_LEN];
+	int rc = hm_sha256(p->network_json, sha256, err);
+
+	if (rc == HM_OK && (p->network_json.len != p->facts->network_size ||
+			    memcmp(sha256, p->facts->network_sha256,
+				   sizeof(sha256)) != 0))
+		return changed(HM_TAR_NETWORK, err);
+	return rc;
+}
+
 int hm_pack_attest(struct hm_pack *p, struct hm_err *err)
 {
 	AUTO_KEY struct hm_key *k = NULL;	/* wiped when it is freed */
@@ -138,12 +153,14 @@ int hm_pack_attest(struct hm_pack *p, struct hm_err *err)
 	AUTO_BUF struct hm_buf e;
 	AUTO_BUF struct hm_buf spki;
 	AUTO_BUF struct hm_buf data;
-	int rc = hm_key_generate(HM_KEY_P256, &k, err);
+	int rc = network_check(p, err);
 
 	hm_buf_init(&s, HM_STATEMENT_MAX);
 	hm_buf_init(&e, HM_STATEMENT_MAX);
 	hm_buf_init(&spki, 1024);
 	hm_buf_init(&data, HM_USER_DATA_MAX);
+	if (rc == HM_OK)
+		rc = hm_key_generate(HM_KEY_P256, &k, err);
 	if (rc == HM_OK)
 		rc = hm_key_spki(k, &spki, err);
 	if (rc == HM_OK)
@@ -166,50 +183,49 @@ int hm_pack_attest(struct hm_pack *p, struct hm_err *err)
 	return rc;
 }
 
-static int changed(const char *name, struct hm_err *err)
+/* size bytes of fd, which must have this digest, as one file. */
+static int put_fd(struct hm_tar_writer *w, int fd, const char *name,
+		  unsigned int mode, uint64_t size,
+		  const uint8_t sha256[HM_SHA256_LEN], struct hm_err *err)
 {
-	return hm_fail(err, HM_E_POLICY, 0,
-		       "'%s' is not what was measured any more",
-		       HM_ESC(hm_slice_str(name)));
+	AUTO_DIGEST struct hm_digest *digest = NULL;
+	uint8_t chunk[CHUNK], got[HM_SHA256_LEN];
+	int rc = hm_digest_new(HM_SHA256, &digest, err);
+
+	if (rc == HM_OK)
+		rc = hm_tar_writer_file(w, hm_slice_str(name), mode, size, err);
+	while (rc == HM_OK && size > 0) {
+		size_t n = size < sizeof(chunk) ? (size_t)size : sizeof(chunk);
+
+		rc = hm_io_read_full(fd, chunk, n, HM_NO_DEADLINE, err);
+		if (rc == HM_E_CLOSED)
+			return changed(name, err);
+		if (rc == HM_OK)
+			rc = hm_digest_update(digest, chunk, n, err);
+		if (rc == HM_OK)
+			rc = hm_tar_writer_data(w, chunk, n, err);
+		size -= n;
+	}
+	if (rc == HM_OK)
+		rc = hm_digest_final(digest, got, err);
+	if (rc == HM_OK && memcmp(got, sha256, sizeof(got)) != 0)
+		return changed(name, err);
+	return rc;
 }
 
 static int put_artifact(struct hm_tar_writer *w, int root_fd,
 			const struct hm_artifact *a, struct hm_err *err)
 {
-	AUTO_DIGEST struct hm_digest *digest = NULL;
 	AUTO_CLOSE int fd = -1;
-	uint8_t chunk[CHUNK], got[HM_SHA256_LEN];
-	uint64_t left = a->size;
-	struct stat st;
-	int rc = hm_openat_beneath(root_fd, a->name,
-				   O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, &fd,
-				   err);
+	unsigned int mode;
+	uint64_t size;
+	int rc = hm_artifact_open(root_fd, a->name, &fd, &mode, &size, err);
 
 	if (rc < 0)
 		return rc;
-	if (fstat(fd, &st) < 0)
-		return hm_fail(err, HM_E_SYSTEM, errno, "stat");
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != a->size)
+	if (mode != a->mode || size != a->size)
 		return changed(a->name, err);
-	rc = hm_digest_new(HM_SHA256, &digest, err);
-	if (rc == HM_OK)
-		rc = hm_tar_writer_file(w, hm_slice_str(a->name), a->mode,
-					a->size, err);
-	while (rc == HM_OK && left > 0) {
-		size_t n = left < sizeof(chunk) ? (size_t)left : sizeof(chunk);
-
-		rc = hm_io_read_full(fd, chunk, n, HM_NO_DEADLINE, err);
-		if (rc == HM_OK)
-			rc = hm_digest_update(digest, chunk, n, err);
-		if (rc == HM_OK)
-			rc = hm_tar_writer_data(w, chunk, n, err);
-		left -= n;
-	}
-	if (rc == HM_OK)
-		rc = hm_digest_final(digest, got, err);
-	if (rc == HM_OK && memcmp(got, a->sha256, sizeof(got)) != 0)
-		return changed(a->name, err);
-	return rc;
+	return put_fd(w, fd, a->name, a->mode, a->size, a->sha256, err);
 }
 
 static int put_bytes(struct hm_tar_writer *w, const char *name,
@@ -223,22 +239,10 @@ static int put_bytes(struct hm_tar_writer *w, const char *name,
 static int put_log(struct hm_tar_writer *w, const struct hm_pack *p,
 		   struct hm_err *err)
 {
-	uint64_t left = p->facts->log_size;
-	uint8_t chunk[CHUNK];
-	int rc = hm_tar_writer_file(w, hm_slice_str(HM_TAR_LOG), 0644, left,
-				    err);
-
-	if (rc == HM_OK && lseek(p->log_fd, 0, SEEK_SET) != 0)
-		rc = hm_fail(err, HM_E_SYSTEM, errno, "rewind the build log");
-	while (rc == HM_OK && left > 0) {
-		size_t n = left < sizeof(chunk) ? (size_t)left : sizeof(chunk);
-
-		rc = hm_io_read_full(p->log_fd, chunk, n, HM_NO_DEADLINE, err);
-		if (rc == HM_OK)
-			rc = hm_tar_writer_data(w, chunk, n, err);
-		left -= n;
-	}
-	return rc;
+	if (lseek(p->log_fd, 0, SEEK_SET) != 0)
+		return hm_fail(err, HM_E_SYSTEM, errno, "rewind the build log");
+	return put_fd(w, p->log_fd, HM_TAR_LOG, 0644, p->facts->log_size,
+		      p->facts->log_sha256, err);
 }
 
 /* The evidence files, in byte order of their names. */
@@ -267,7 +271,9 @@ int hm_pack_write(struct hm_pack *p, hm_tar_sink_fn sink, void *ctx,
 	const struct hm_artifacts *a = p->facts->artifacts;
 	AUTO_TAR_WRITER struct hm_tar_writer *w = NULL;
 	bool evidence_put = false;
-	int rc = hm_tar_writer_new(sink, ctx, p->facts->committer_s, &w, err);
+	int rc = hm_tar_writer_new(sink, ctx,
+				   hm_tar_mtime(p->facts->committer_s), &w,
+				   err);
 
 	for (size_t i = 0; rc == HM_OK && i < a->count; i++) {
 		/* All names of a tar are in byte order, ours among them. */

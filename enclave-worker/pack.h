@@ -21,8 +21,14 @@ struct hm_pack {
 };
 void hm_pack_init(struct hm_pack *p);
 void hm_pack_release(struct hm_pack *p);
-/* K, S, AT, E. */
+/*
+ * K, S, AT, E. HM_E_CRYPTO when the document does not bind what was asked,
+ * HM_E_POLICY when a fact is not so or cannot be said.
+ */
 int hm_pack_attest(struct hm_pack *p, struct hm_err *err) HM_MUST_CHECK;
-/* The tar, into sink. HM_E_POLICY if an output changed since it was measured. */
+/*
+ * The tar, into sink. HM_E_POLICY if an output, its mode or the log changed
+ * since it was measured: then what the sink got is not a release.
+ */
 int hm_pack_write(struct hm_pack *p, hm_tar_sink_fn sink, void *ctx,
 		  struct hm_err *err) HM_MUST_CHECK;

@@ -46,6 +46,13 @@ struct hm_nitro_document {	/* slices point into the input */
  */
 int hm_nitro_parse(struct hm_slice input, struct hm_nitro_document *ret_doc,
 		   struct hm_err *err) HM_MUST_CHECK;
+/*
+ * The same, unsigned ones taken too: for the worker that has just been given it
+ * by its own NSM (an emulated one signs nothing, and the verifier is to say
+ * so). Never for a verifier: hm_nitro_verify() refuses such a document.
+ */
+int hm_nitro_parse_own(struct hm_slice input, struct hm_nitro_document *ret_doc,
+		       struct hm_err *err) HM_MUST_CHECK;
 
 /*
  * Chain at the document's own time to the root with this SHA-256, then the COSE
