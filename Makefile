@@ -82,7 +82,9 @@ objs = $(filter-out $(PROBE).o,$(patsubst %.c,$(O)/obj/%.o,$(wildcard $(1)/*.c) 
 	$(wildcard $(1)/*/*.c)))
 LIB_A := $(O)/libhallmark.a
 prog_a = $(O)/lib$(1)-parts.a
-prog_parts = $(filter-out $(O)/obj/$(DIR_$(1))/main.o,$(call objs,$(DIR_$(1))))
+prog_parts = $(filter-out $(O)/obj/$(DIR_$(1))/main.o,$(call objs,$(DIR_$(1)))) \
+	$(THIRD_$(1))
+THIRD_enclave-worker := $(call objs,third_party)
 ALL_A := $(foreach p,$(PROGRAMS),$(call prog_a,$(p))) $(LIB_A)
 
 UNIT := $(patsubst test/unit/%.c,$(O)/test/unit/%,$(wildcard test/unit/test_*.c))
@@ -119,6 +121,12 @@ $(PROBE): enclave-worker/probe/probe.c enclave-worker/probe/probe.h $(O)/.build-
 		-nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack -s -o $@ $<
 $(O)/obj/enclave-worker/probe_blob.o: $(PROBE)
 $(O)/obj/enclave-worker/probe_blob.o: ALL_CPPFLAGS += -DHM_PROBE_FILE='"$(PROBE)"'
+# Others' code: our hardening, not our warnings.
+$(O)/obj/third_party/%.o: third_party/%.c $(O)/.build-config
+	@mkdir -p $(@D)
+	@$(if $(Q),echo "  CC  $<")
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(filter-out $(WARN),$(ALL_CFLAGS)) -w -MMD -MP \
+		-c $< -o $@
 
 define archive
 	@rm -f $@

@@ -22,7 +22,7 @@
 #include "lib/buf.h"
 
 #define BUILD_LINK "vb0"
-#define PROXY_LINK "vp0"
+#define PROXY_LINK HM_NETNS_LINK
 /* Our largest message (the veth pair) takes some 150 bytes. */
 #define MESSAGE_MAX 1024
 /* Sessions of one enclave are few; a burst of npm's is what fills this. */

@@ -17,6 +17,7 @@
 #define HM_NETNS_GATEWAY 0x0a420001U	/* 10.66.0.1, ours: DNS */
 #define HM_NETNS_CLIENT 0x0a420002U	/* 10.66.0.2, the sandbox's */
 #define HM_NETNS_PREFIX 30
+#define HM_NETNS_LINK "vp0"	/* the proxy's end */
 #define HM_NETNS_GATEWAY_TEXT "10.66.0.1"
 
 /*

@@ -6,14 +6,17 @@
  */
 #include "enclave-worker/network.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 
+#include "enclave-worker/interceptor/conn.h"
 #include "enclave-worker/interceptor/interceptor.h"
 #include "enclave-worker/interceptor/report.h"
 #include "enclave-worker/netns.h"
+#include "enclave-worker/purl.h"
 #include "lib/path.h"
 #include "lib/process.h"
 
@@ -23,7 +26,6 @@
 #define LIST_MAX (HM_NETWORK_JSON_MAX / 4)
 
 enum list {
-	LIST_CONNECTIONS,
 	LIST_EXCHANGES,
 	LIST_REFUSED,
 	LIST_NAMES,
@@ -34,7 +36,6 @@ static const struct {
 	enum hm_report_kind kind;
 	const char *key;
 } lists[] = {
-	[LIST_CONNECTIONS] = {HM_REPORT_CONNECTION, "connections"},
 	[LIST_EXCHANGES] = {HM_REPORT_EXCHANGE, "exchanges"},
 	[LIST_REFUSED] = {HM_REPORT_REFUSED, "refused"},
 	[LIST_NAMES] = {HM_REPORT_NAME, "names"},
@@ -51,6 +52,7 @@ struct hm_network {
 	const char *broken;	/* why the record cannot be whole; NULL = it is */
 	char state_dir[HM_PATH_MAX + 1];
 	char netns_path[HM_PATH_MAX + 16];
+	char ca_path[HM_PATH_MAX + 16];
 	char resolv_path[HM_PATH_MAX + 16];
 	struct hm_buf entries[LIST_COUNT];
 	size_t counts[LIST_COUNT];
@@ -59,6 +61,30 @@ struct hm_network {
 };
 
 static const char *const no_env[] = {NULL};
+
+#define BUNDLE "/etc/ssl/certs/ca-certificates.crt"
+/*
+ * For programs that bring roots of their own or look elsewhere: OpenSSL, curl,
+ * git, Python requests and pip, Node and npm, cargo, Deno, uv, the AWS and Google
+ * tools, Nix, Java. The path is inside the sandbox.
+ */
+static const char *const ca_env[] = {
+	"SSL_CERT_FILE=" BUNDLE,
+	"CURL_CA_BUNDLE=" BUNDLE,
+	"GIT_SSL_CAINFO=" BUNDLE,
+	"REQUESTS_CA_BUNDLE=" BUNDLE,
+	"PIP_CERT=" BUNDLE,
+	"NODE_EXTRA_CA_CERTS=" BUNDLE,
+	"NPM_CONFIG_CAFILE=" BUNDLE,
+	"CARGO_HTTP_CAINFO=" BUNDLE,
+	"DENO_CERT=" BUNDLE,
+	"UV_SYSTEM_CERTS=1",
+	"AWS_CA_BUNDLE=" BUNDLE,
+	"HTTPLIB2_CA_CERTS=" BUNDLE,
+	"NIX_SSL_CERT_FILE=" BUNDLE,
+	"JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore=/etc/ssl/certs/java/cacerts",
+	NULL,
+};
 
 static int network_new(const struct hm_network_spec *spec,
 		       struct hm_network **ret_net, struct hm_err *err)
@@ -106,7 +132,10 @@ static int make_files(struct hm_network *net, char *empty, size_t empty_size,
 		      "netns", err) != HM_OK ||
 	    make_path(net->resolv_path, sizeof(net->resolv_path),
 		      net->state_dir, "resolv.conf", err) != HM_OK ||
-	    hm_mkdirs(empty, 0555, err) != HM_OK)
+	    make_path(net->ca_path, sizeof(net->ca_path), net->state_dir, "ca",
+		      err) != HM_OK ||
+	    hm_mkdirs(empty, 0555, err) != HM_OK ||
+	    hm_mkdirs(net->ca_path, 0755, err) != HM_OK)
 		return err->code;
 	dir = open(net->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
@@ -116,13 +145,61 @@ static int make_files(struct hm_network *net, char *empty, size_t empty_size,
 				    err);
 }
 
+/* True when id is one that this user namespace maps ("first outside count"). */
+static bool id_is_mapped(const char *map, uint32_t id)
+{
+	FILE *f = fopen(map, "re");
+	unsigned long long first, outside, count;
+	bool found = false;
+
+	while (f && !found &&
+	       fscanf(f, "%llu %llu %llu", &first, &outside, &count) == 3)
+		found = id >= first && id - first < count;
+	if (f)
+		(void)fclose(f);
+	return found;
+}
+
+/* setgroups must be allowed too, or the ids can't be given up whole. */
+static bool may_become(uint32_t id)
+{
+	char text[8] = "";
+	AUTO_CLOSE int fd = open("/proc/self/setgroups", O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, text, 5) == 5 && strcmp(text, "allow") == 0 &&
+	       id_is_mapped("/proc/self/uid_map", id) &&
+	       id_is_mapped("/proc/self/gid_map", id);
+}
+
+struct spawn_text {
+	char uid[16], gid[16], body_max[24], head_ms[16], window_ms[16],
+		window_min[16];
+};
+
+static void format_arguments(const struct hm_network_spec *spec,
+			     struct spawn_text *t)
+{
+	struct hm_conn_limits l = spec->limits ? *spec->limits : HM_CONN_LIMITS;
+	uint32_t own = may_become(HM_NETWORK_UID) ? HM_NETWORK_UID : 0;
+
+	snprintf(t->uid, sizeof(t->uid), "%u", spec->uid ? spec->uid : own);
+	snprintf(t->gid, sizeof(t->gid), "%u", spec->uid ? spec->gid : own);
+	snprintf(t->body_max, sizeof(t->body_max), "%llu",
+		 (unsigned long long)l.body_max);
+	snprintf(t->head_ms, sizeof(t->head_ms), "%u", l.head_ms);
+	snprintf(t->window_ms, sizeof(t->window_ms), "%u", l.window_ms);
+	snprintf(t->window_min, sizeof(t->window_min), "%u", l.window_min);
+}
+
 static int spawn(struct hm_network *net, const struct hm_network_spec *spec,
 		 const char *empty, struct hm_err *err)
 {
 	static const char *const envp[] = {NULL};
-	char uid[16], gid[16];
-	const char *const argv[] = {"/proc/self/exe", HM_INTERCEPTOR_FLAG, empty,
-				    uid, gid, NULL};
+	struct spawn_text t;
+	const char *const argv[] = {
+		"/proc/self/exe", HM_INTERCEPTOR_FLAG, empty, net->ca_path,
+		spec->ca_bundle ? spec->ca_bundle : HM_NETWORK_CA_BUNDLE, t.uid,
+		t.gid, t.body_max, t.head_ms, t.window_ms, t.window_min, NULL};
 	int pair[2];
 	struct hm_process_spec p = {
 		.argv = argv,
@@ -137,8 +214,7 @@ static int spawn(struct hm_network *net, const struct hm_network_spec *spec,
 	};
 	int rc;
 
-	snprintf(uid, sizeof(uid), "%u", spec->uid);
-	snprintf(gid, sizeof(gid), "%u", spec->gid);
+	format_arguments(spec, &t);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "socket pair");
 	net->sock = pair[0];
@@ -229,8 +305,7 @@ const char *hm_network_netns_path(const struct hm_network *net)
 
 const char *hm_network_ca_dir(const struct hm_network *net)
 {
-	(void)net;
-	return NULL;
+	return net->mode == HM_NET_NONE ? NULL : net->ca_path;
 }
 
 const char *hm_network_resolv_conf(const struct hm_network *net)
@@ -240,8 +315,7 @@ const char *hm_network_resolv_conf(const struct hm_network *net)
 
 const char *const *hm_network_env(const struct hm_network *net)
 {
-	(void)net;
-	return no_env;
+	return net->mode == HM_NET_NONE ? no_env : ca_env;
 }
 
 int hm_network_give_lane(struct hm_network *net, int fd, struct hm_err *err)
@@ -269,6 +343,52 @@ static void lose(struct hm_network *net, const char *why)
 		net->broken = why;
 }
 
+/* One successful download as a ResourceDescriptor. */
+static int add_download(struct hm_network *net, const struct hm_json *x,
+			struct hm_err *err)
+{
+	struct hm_buf purl HM_CLEANUP(hm_buf_release);
+	const char *url = hm_json_get_string(x, "url");
+	const char *sha256 = hm_json_get_string(x, "sha256");
+	const char *type = hm_json_get_string(x, "contentType");
+	struct hm_json *d = hm_json_new_object();
+	struct hm_json *digest = hm_json_new_object();
+
+	hm_buf_init(&purl, 4096);
+	hm_json_set(digest, "sha256", hm_json_new_str(sha256));
+	if (hm_purl_add(hm_slice_str(url), &purl, err) != HM_OK) {
+		hm_json_free(d);
+		hm_json_free(digest);
+		return err->code;
+	}
+	if (purl.len > 0)
+		hm_json_set(d, "uri", hm_json_new_string(hm_buf_slice(&purl)));
+	else
+		hm_json_set(d, "uri", hm_json_new_str(url));
+	hm_json_set(d, "digest", digest);
+	if (purl.len > 0)
+		hm_json_set(d, "downloadLocation", hm_json_new_str(url));
+	if (type)
+		hm_json_set(d, "mediaType", hm_json_new_str(type));
+	if (!hm_json_append(net->downloads, d))
+		return hm_fail(err, HM_E_NOMEM, ENOMEM, "downloads");
+	return HM_OK;
+}
+
+/* GET, answered 200 with a body, whole: that is what a build is made from. */
+static bool is_download(const struct hm_json *x)
+{
+	const char *method = hm_json_get_string(x, "method");
+	int64_t status = 0, size = 0;
+
+	return method && strcmp(method, "GET") == 0 &&
+	       hm_json_get_string(x, "url") && hm_json_get_string(x, "sha256") &&
+	       !hm_json_get(x, "error") &&
+	       hm_json_integer(hm_json_get(x, "status"), &status) &&
+	       status == 200 && hm_json_integer(hm_json_get(x, "size"), &size) &&
+	       size > 0;
+}
+
 /* Keeps an entry's bytes when they are a JSON object and there is room. */
 static void keep_entry(struct hm_network *net, enum list list,
 		       struct hm_slice text)
@@ -290,6 +410,9 @@ static void keep_entry(struct hm_network *net, enum list list,
 		return;
 	}
 	net->counts[list]++;
+	if (list == LIST_EXCHANGES && is_download(v) &&
+	    add_download(net, v, &err) != HM_OK)
+		lose(net, "a download could not be listed");
 }
 
 static void take_message(struct hm_network *net, struct hm_slice message,
@@ -369,13 +492,13 @@ static void finish_process(struct hm_network *net, hm_deadline_t deadline)
 		lose(net, "the interceptor ended before the build did");
 }
 
-static int write_json(const struct hm_network *net, bool recorded,
-		      bool complete, struct hm_buf *b, struct hm_err *err)
+static int write_json(const struct hm_network *net, bool complete,
+		      struct hm_buf *b, struct hm_err *err)
 {
 	if (hm_buf_addf(b, err,
-			"{\"mode\":\"%s\",\n\"recorded\":%s,\n\"complete\":%s",
+			"{\"version\":1,\n\"mode\":\"%s\",\n"
+			"\"recorded\":true,\n\"complete\":%s",
 			hm_network_mode_name(net->mode),
-			recorded ? "true" : "false",
 			complete ? "true" : "false") != HM_OK)
 		return err->code;
 	if (net->broken && hm_buf_addf(b, err, ",\n\"incompleteBecause\":\"%s\"",
@@ -401,6 +524,8 @@ int hm_network_finish(struct hm_network *net, hm_deadline_t deadline,
 	bool none = net->mode == HM_NET_NONE;
 	AUTO_JSON struct hm_json *summary = NULL;
 	struct hm_err bad;
+	int64_t lost = 0;
+	bool complete;
 
 	if (!none)
 		finish_process(net, deadline);
@@ -410,12 +535,15 @@ int hm_network_finish(struct hm_network *net, hm_deadline_t deadline,
 		lose(net, "the interceptor reported something unreadable");
 		net->summary.len = 0;
 	}
-	/* Relayed bytes are not read: neither recorded nor complete. */
-	if (write_json(net, none, none, network_json, err) != HM_OK)
+	if (summary && hm_json_integer(hm_json_get(summary, "lost"), &lost) &&
+	    lost != 0)
+		lose(net, "more happened than could be reported");
+	complete = net->broken == NULL;
+	if (write_json(net, complete, network_json, err) != HM_OK)
 		return hm_err_prefix(err, "network.json");
 	*ret_facts = (struct hm_network_facts){
-		.recorded = none,
-		.complete = none,
+		.recorded = true,
+		.complete = complete,
 		.downloads = HM_TAKE_PTR(net->downloads),
 	};
 	return HM_OK;

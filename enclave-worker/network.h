@@ -16,6 +16,8 @@
 
 /* Upstream roots when the spec names none: Debian's place, in our images too. */
 #define HM_NETWORK_CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
+/* Nobody's in our images and in Debian; not the build's 1000. */
+#define HM_NETWORK_UID 993
 /*
  * network.json at most: 20,000 exchanges of 800 bytes, several times what the
  * largest npm tree asks for.
@@ -23,19 +25,22 @@
 #define HM_NETWORK_JSON_MAX (16U << 20)
 
 struct hm_network;
+struct hm_conn_limits;	/* interceptor/conn.h */
 
 struct hm_network_spec {
 	enum hm_network_mode mode;
 	const char *state_dir;	/* absolute, ours alone; files are made in it */
 	/*
-	 * Who the interceptor becomes. 0 means "stay the id we have", for user
-	 * namespaces that map one id only; it loses all capabilities either way.
+	 * Who the interceptor becomes. 0 = HM_NETWORK_UID where our user
+	 * namespace has it, else the id we have; it loses all capabilities
+	 * either way.
 	 */
 	uid_t uid;
 	gid_t gid;
 	const char *ca_bundle;	/* PEM; NULL = HM_NETWORK_CA_BUNDLE */
 	struct hm_slice lock;	/* locked: bytes of the record to replay */
 	const char *store_dir;	/* bodies by digest; NULL = not kept */
+	const struct hm_conn_limits *limits;	/* NULL = HM_CONN_LIMITS */
 };
 
 /*

@@ -97,6 +97,18 @@ void hm_report_notice(struct hm_report *r, const char *fmt, ...)
 		hm_report_send(r, HM_REPORT_NOTICE, hm_slice_str(text));
 }
 
+void hm_refused_report(struct hm_report *r, const char *kind,
+		       const char *target, const char *reason, uint64_t count)
+{
+	struct hm_json *v = hm_json_new_object();
+
+	hm_json_set(v, "kind", hm_json_new_str(kind));
+	hm_json_set(v, "target", hm_json_new_str(target));
+	hm_json_set(v, "reason", hm_json_new_str(reason));
+	hm_json_set(v, "count", hm_json_new_integer((int64_t)count));
+	hm_report_json(r, HM_REPORT_REFUSED, v);
+}
+
 int hm_report_send_fd(int sock, enum hm_report_kind kind, int fd,
 		      hm_deadline_t deadline, struct hm_err *err)
 {

@@ -21,7 +21,6 @@ enum hm_report_kind {
 	HM_REPORT_READY = 'w',		/* with the build namespace's fd */
 	HM_REPORT_ERROR = 'e',		/* text; then it exits */
 	HM_REPORT_NOTICE = 'n',		/* one line for the user */
-	HM_REPORT_CONNECTION = 'c',	/* JSON object: one relayed connection */
 	HM_REPORT_EXCHANGE = 'x',	/* JSON object: one HTTP exchange */
 	HM_REPORT_REFUSED = 'r',	/* JSON object: what was not let through */
 	HM_REPORT_NAME = 'd',		/* JSON object: a DNS name */
@@ -43,6 +42,9 @@ void hm_report_json(struct hm_report *r, enum hm_report_kind kind,
 		    struct hm_json *v);
 void hm_report_notice(struct hm_report *r, const char *fmt, ...)
 	HM_PRINTF(2, 3);
+/* What was not let through. kind: "http", "tls", "dns", "tcp", "udp", ... */
+void hm_refused_report(struct hm_report *r, const char *kind,
+		       const char *target, const char *reason, uint64_t count);
 /* Sends what waits, as far as the socket takes it. True when nothing is left. */
 bool hm_report_flush(struct hm_report *r);
 

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "enclave-worker/interceptor/conn.h"
 #include "enclave-worker/interceptor/interceptor.h"
 #include "enclave-worker/network.h"
 #include "lib/cli.h"
@@ -28,6 +29,7 @@ static const char *arg_json, *arg_state, *arg_proxy, *arg_no_proxy, *arg_ca;
 static const char *arg_mode = "record";
 static struct hm_cli_list arg_allow, arg_only;
 static uint64_t arg_uid = 65534, arg_build_uid;
+static uint64_t arg_body_max, arg_head_ms, arg_window_ms;
 static bool arg_counts;
 
 static const struct hm_cli_option options[] = {
@@ -41,6 +43,11 @@ static const struct hm_cli_option options[] = {
 	{"only", 0, HM_CLI_LIST, "H", "nothing but this", &arg_only, 0, 0},
 	{"uid", 0, HM_CLI_U64, "N", "of the interceptor", &arg_uid, 0, 1U << 30},
 	{"build-uid", 0, HM_CLI_U64, "N", "of the command", &arg_build_uid, 0,
+	 1U << 30},
+	{"body-max", 0, HM_CLI_U64, "N", "bytes of a body", &arg_body_max, 1,
+	 1ULL << 40},
+	{"head-ms", 0, HM_CLI_U64, "N", "for an answer", &arg_head_ms, 1, 1U << 30},
+	{"window-ms", 0, HM_CLI_U64, "N", "for 1024 bytes", &arg_window_ms, 1,
 	 1U << 30},
 	{"counts", 0, HM_CLI_FLAG, NULL, "print the lanes' counters",
 	 &arg_counts, 0, 0},
@@ -178,6 +185,7 @@ static int run(char **argv, int *ret_status, struct hm_err *err)
 		.proxy = arg_proxy,
 		.no_proxy = arg_no_proxy,
 	};
+	struct hm_conn_limits limits = HM_CONN_LIMITS;
 	struct hm_network_spec spec = {
 		.mode = strcmp(arg_mode, "none") == 0 ? HM_NET_NONE
 						      : HM_NET_RECORD,
@@ -185,12 +193,19 @@ static int run(char **argv, int *ret_status, struct hm_err *err)
 		.uid = (uid_t)arg_uid,
 		.gid = (gid_t)arg_uid,
 		.ca_bundle = arg_ca,
+		.limits = &limits,
 	};
 	struct runner r = {0};
 	struct hm_lanes_counts c;
 	int status = 0, pidfd;
 	pid_t pid;
 
+	if (arg_body_max)
+		limits.body_max = arg_body_max;
+	if (arg_head_ms)
+		limits.head_ms = (uint32_t)arg_head_ms;
+	if (arg_window_ms)
+		limits.window_ms = (uint32_t)arg_window_ms;
 	if (hm_network_start(&spec, &r.net, err) != HM_OK ||
 	    hm_lanes_new(connect_lane, &r, &policy, &r.lanes, err) != HM_OK ||
 	    hm_lanes_fill(r.lanes, err) != HM_OK)
@@ -223,19 +238,22 @@ int main(int argc, char **argv)
 {
 	struct hm_err err;
 	size_t count = 0;
-	int status = 0;
+	int status = 0, command;
 
 	if (argc > 1 && strcmp(argv[1], HM_INTERCEPTOR_FLAG) == 0)
 		return hm_interceptor_main(argc - 2, argv + 2);
 	hm_log_init("net_run", HM_LOG_DEBUG);
-	if (hm_cli_parse(options, HM_ARRAY_LEN(options), argc - 1, argv + 1,
+	/* The command's own options are not ours: parse up to "--". */
+	for (command = 1; command < argc && strcmp(argv[command], "--") != 0;)
+		command++;
+	if (command + 1 >= argc ||
+	    hm_cli_parse(options, HM_ARRAY_LEN(options), command - 1, argv + 1,
 			 &count, &err) != HM_OK ||
-	    count == 0 || !arg_state) {
+	    count != 0 || !arg_state) {
 		fprintf(stderr, "net_run: bad arguments\n");
 		return 2;
 	}
-	argv[1 + count] = NULL;
-	if (run(argv + 1, &status, &err) != HM_OK) {
+	if (run(argv + command + 1, &status, &err) != HM_OK) {
 		fprintf(stderr, "net_run: %s\n", err.msg);
 		return 126;
 	}
