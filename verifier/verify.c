@@ -159,6 +159,10 @@ static int check_document(struct hm_case *c, struct hm_err *err)
 		return hm_refused(c, HM_R_MALFORMED, rc, err);
 	v->has_evidence = true;
 	at = hm_buf_slice(&v->evidence.document);
+	if (c->in->has_document &&
+	    !hm_slice_eq(hm_buf_slice(&c->in->document), at))
+		return hm_refuse(c, HM_R_BINDING, err, "%s is not the document "
+				 "in the evidence", HM_TAR_DOCUMENT);
 	rc = hm_nitro_parse(at, &v->document, err);
 	if (rc != HM_OK)
 		return hm_refused(c, rc == HM_E_POLICY ? HM_R_NOT_NITRO :
@@ -394,7 +398,6 @@ static int bind_evidence(struct hm_case *c, struct hm_err *err)
 {
 	const struct hm_verdict *v = c->v;
 	const struct hm_evidence *e = &v->evidence;
-	struct hm_slice at = hm_buf_slice(&e->document);
 
 	if (memcmp(e->provenance_sha256, v->statement_sha256,
 		   HM_SHA256_LEN) != 0)
@@ -409,10 +412,6 @@ static int bind_evidence(struct hm_case *c, struct hm_err *err)
 		return hm_refuse(c, HM_R_BINDING, err,
 				 "the evidence names another commit or image "
 				 "than the document");
-	if (c->in->has_document &&
-	    !hm_slice_eq(hm_buf_slice(&c->in->document), at))
-		return hm_refuse(c, HM_R_BINDING, err, "%s is not the document "
-				 "in the evidence", HM_TAR_DOCUMENT);
 	return HM_OK;
 }
 

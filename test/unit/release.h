@@ -373,7 +373,7 @@ static inline void rk_bundles(struct rk *k)
 	rk_side(k, HM_TAR_LOG, k->log);
 	rk_side(k, HM_TAR_EVIDENCE, hm_buf_slice(&k->eb));
 	rk_side(k, HM_TAR_NETWORK, k->network);
-	rk_side(k, HM_TAR_DOCUMENT, hm_buf_slice(&k->at));
+	rk_side(k, HM_TAR_DOCUMENT, k->ef.document);
 	rk_side(k, HM_TAR_PROVENANCE, hm_buf_slice(&k->sb));
 }
 
