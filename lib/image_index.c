@@ -73,7 +73,7 @@ static int get_blob(const struct hm_json *o, uint8_t sha256[HM_SHA256_LEN],
 	int64_t size;
 	int rc;
 
-	if (hm_json_type(o) != HM_JSON_OBJECT)
+	if (!o || hm_json_type(o) != HM_JSON_OBJECT)
 		return hm_fail(err, HM_E_FORMAT, 0, "must be an object");
 	rc = hm_json_only_keys(o, keys, err);
 	if (rc == HM_OK)
