@@ -205,6 +205,19 @@ static int lay_cgroup(struct hm_room *r, int top, struct hm_err *err)
 	return hm_mount_attach(mount_fd, target, "", err);
 }
 
+/*
+ * To the directory we are in. pivot_root refuses the kernel's own rootfs and a
+ * chroot; there the new root covers the old one, which stays below, unreachable.
+ */
+static int change_root(void)
+{
+	if (syscall(SYS_pivot_root, ".", ".") == 0)
+		return umount2(".", MNT_DETACH);
+	if (errno != EINVAL || mount(".", "/", NULL, MS_MOVE, NULL) != 0)
+		return -1;
+	return chroot(".");
+}
+
 static int mirror_root(struct hm_room *r, struct hm_err *err)
 {
 	static struct entries list;	/* 12 KiB: not on the stack; used once */
@@ -240,8 +253,7 @@ static int mirror_root(struct hm_room *r, struct hm_err *err)
 	entries_release(&list);
 	if (rc != HM_OK)
 		return rc;
-	if (fchdir(top) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
-	    umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
+	if (fchdir(top) != 0 || change_root() != 0 || chdir("/") != 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "change to the new root");
 	if (mount_setattr(AT_FDCWD, "/", 0, &ro, sizeof(ro)) != 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "make the root read-only");

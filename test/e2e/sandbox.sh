@@ -210,11 +210,17 @@ done
 who=${users%% *}
 out=$(as "$who" "$T/bin/sandbox_open" -- 'echo built' 2>&1; echo "status $?")
 like "without a seccomp list the self-test refuses and names the doors" \
-	"*self-test: the sandbox is open:*AF_VSOCK*io_uring*status 99" "$out"
+	"*self-test: the sandbox is open:*unshare user, ptrace*keyctl*status 99" "$out"
 [[ "$out" != *built* ]]
 ok $? "and nothing ran"
 out=$(as "$who" "$T/bin/sandbox_blind" --toolchain "$T/bin" -- 'escape try all' 2>&1)
-for name in vsock-plain vsock-high-bits vsock-io-uring namespaces ptrace keyctl; do
+names="namespaces ptrace process_vm_readv keyctl"
+if python3 -c 'import socket; socket.socket(40, 1)' 2>/dev/null; then
+	names="$names vsock-plain vsock-high-bits"
+else
+	skip "this kernel has no vsock to be found: see sandbox_vm.sh"
+fi
+for name in $names; do
 	grep -q "^OPEN $name " <<<"$out"
 	ok $? "the escape program finds $name where it is open"
 done

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "enclave-worker/port.h"
@@ -247,6 +248,11 @@ static int worker_main(void)
 		rc = hm_io_read_full(control, text, hm_get_u32be(size), HM_NO_DEADLINE, &err);
 	if (rc == HM_OK && parse(text, hm_get_u32be(size), &r) != 0)
 		rc = hm_fail(&err, HM_E_FORMAT, 0, "request");
+	/* In an enclave it is there, of our pid namespace, from the start. */
+	if (rc == HM_OK && r.move_root &&
+	    (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	     mount("proc", "/proc", "proc", 0, NULL) != 0))
+		rc = hm_fail(&err, HM_E_SYSTEM, errno, "/proc");
 	if (rc == HM_OK)
 		rc = hm_room_prepare(r.move_root ? HM_ROOM_ENCLAVE : HM_ROOM_LOCAL, &room, &err);
 	if (rc == HM_OK)
