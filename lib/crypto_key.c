@@ -281,6 +281,9 @@ int hm_key_sign(const struct hm_key *k, struct hm_slice msg, struct hm_buf *sig,
 	if (EVP_DigestSignInit(ctx, NULL, md, NULL, k->pkey) != 1 ||
 	    EVP_DigestSign(ctx, out, &len, msg.ptr, msg.len) != 1)
 		return hm_ssl_fail(err, HM_E_CRYPTO, "signature: cannot sign");
+	/* Out of memory while encoding, OpenSSL 3.0 says 1 and a length of -1. */
+	if (len == 0 || len > sizeof(out))
+		return hm_fail(err, HM_E_NOMEM, ENOMEM, "signature: cannot sign");
 	return hm_buf_add(sig, out, len, err);
 }
 

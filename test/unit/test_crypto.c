@@ -212,6 +212,11 @@ static void test_refused_keys(void)
 		 "00", HM_E_FORMAT, "only DER form", "the point at infinity"},
 	};
 
+	static const uint8_t zeros[4097];
+	struct hm_key *none = NULL;
+
+	fails(hm_key_from_spki(hm_slice(zeros, sizeof(zeros)), &none, &err),
+	      &err, HM_E_FORMAT, "4097 bytes", "key: over the limit");
 	for (size_t i = 0; i < HM_ARRAY_LEN(bad); i++) {
 		AUTO_KEY struct hm_key *k = NULL;
 
@@ -364,6 +369,13 @@ static void test_halves(void)
 		&err, "one cut short");
 	fails(hm_key_from_private_pem(hm_buf_slice(&pem), &c, &err), &err,
 	      HM_E_FORMAT, "not a private key", "is refused too");
+	hm_buf_release(&pem);
+	ok(hm_buf_add(&der, "", 1, &err) == HM_OK &&
+		   hm_pem_encode(&pem, "PRIVATE KEY", hm_buf_slice(&der),
+				 &err) == HM_OK,
+	   "one with a byte behind it");
+	fails(hm_key_from_private_pem(hm_buf_slice(&pem), &c, &err), &err,
+	      HM_E_FORMAT, "not a private key", "as well");
 }
 
 int main(void)

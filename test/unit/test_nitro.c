@@ -163,6 +163,9 @@ static void test_refused_cose(void)
 		{"another label", HM_E_FORMAT, "not exactly one algorithm",
 		 {.protected_item = RAW("\x44\xa1\x02\x38\x22"),
 		  .protected_signed = RAW("\xa1\x02\x38\x22")}},
+		{"a label that is text", HM_E_FORMAT, "not exactly one",
+		 {.protected_item = RAW("\x45\xa1\x61" "1\x38\x22"),
+		  .protected_signed = RAW("\xa1\x61" "1\x38\x22")}},
 		{"alg as text", HM_E_FORMAT, "not exactly one algorithm",
 		 {.protected_item = RAW("\x48\xa1\x01\x65" "ES384"),
 		  .protected_signed = RAW("\xa1\x01\x65" "ES384")}},
@@ -212,6 +215,21 @@ static void test_refused_cose(void)
 		ok(strncmp(err.msg, "attestation document: ", 22) == 0,
 		   "%s", err.msg);
 	}
+}
+
+/* An indefinite COSE array that stops after each of its members. */
+static void test_cut_cose(void)
+{
+	static const char whole[] = "\x9f\x44\xa1\x01\x38\x22\xa0\x41\xa0\x41s\xff";
+	static const size_t cuts[] = {1, 6, 7, 9, 11};
+	struct hm_cose_sign1 c;
+
+	for (size_t i = 0; i < HM_ARRAY_LEN(cuts); i++)
+		fails(hm_cose_parse(hm_slice(whole, cuts[i]), &c, &err), &err,
+		      HM_E_FORMAT, "ends early", "cut after %zu bytes",
+		      cuts[i]);
+	ok_call(hm_cose_parse(hm_slice(whole, 12), &c, &err), &err, "whole");
+	ok(c.payload.len == 1 && c.signature.len == 1, "its members");
 }
 
 /* --- refused: the payload ---------------------------------------------------- */
@@ -553,6 +571,51 @@ static void test_build(void)
 	      "COSE: signature: it is not by this key", "does not verify");
 }
 
+/* Every buffer that is too small, at every place where it can end. */
+static void test_build_limits(void)
+{
+	static const uint8_t filler[16384];
+	struct hm_nitro_document made = {
+		.module_id = hm_slice_str("i-enc"),
+		.timestamp_ms = FIX_TIME_MS,
+		.cabundle_count = 1,
+		.user_data = {.present = true, .bytes = hm_slice("u", 1)},
+	};
+	AUTO_BUF struct hm_buf whole;
+	size_t small = 0, large = 0;
+
+	hm_buf_init(&whole, HM_NITRO_DOCUMENT_MAX);
+	made.has_pcr[0] = true;
+	made.certificate = hm_slice("c", 1);
+	made.cabundle[0] = hm_slice("r", 1);
+	ok_call(hm_nitro_build(&made, chain.keys[4], &whole, &err), &err,
+		"builds a small document");
+	for (size_t max = 1; max < whole.len; max++) {
+		AUTO_BUF struct hm_buf out;
+
+		hm_buf_init(&out, max);
+		small += hm_nitro_build(&made, chain.keys[4], &out, &err) ==
+			 HM_E_TOO_LARGE;
+	}
+	ok(small == whole.len - 1, "no smaller buffer takes it");
+	/* Sizes around AWS's 16384, so that each field is the one too many. */
+	for (size_t len = 16000; len <= 16384; len++) {
+		AUTO_BUF struct hm_buf out;
+		int rc;
+
+		hm_buf_init(&out, 65536);
+		made.module_id = hm_slice(filler, len);
+		rc = hm_nitro_build(&made, chain.keys[4], &out, &err);
+		HM_BUG_ON(rc != HM_OK && rc != HM_E_TOO_LARGE);
+		large += rc == HM_E_TOO_LARGE;
+	}
+	ok(large > 100 && large < 384, "%zu payloads over 16384 bytes", large);
+	made.module_id = hm_slice("\xff", 1);
+	whole.len = 0;
+	fails(hm_nitro_build(&made, chain.keys[4], &whole, &err), &err,
+	      HM_E_FORMAT, "not UTF-8", "a name that is no text");
+}
+
 /* COSE_Sign1 for the other curves, which enclave images use. */
 static void test_cose(void)
 {
@@ -598,12 +661,14 @@ int main(void)
 	test_taken();
 	test_what_is_read();
 	test_refused_cose();
+	test_cut_cose();
 	test_refused_payload();
 	test_sizes();
 	test_refused_proof();
 	test_refused_chains();
 	test_p256_leaf();
 	test_build();
+	test_build_limits();
 	test_cose();
 	fix_chain_release(&chain);
 	return tap_done();

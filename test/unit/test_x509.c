@@ -123,6 +123,8 @@ static void test_leaf(void)
 {
 	BENT_NAMED(4, s->constraints = "critical,CA:TRUE", "marked as a CA");
 	BENT_NAMED(4, s->constraints = "CA:TRUE,pathlen:0", "marked as a CA");
+	BENT_NAMED(4, s->constraints = "critical,CA:FALSE,pathlen:0",
+		   "marked as a CA");
 	BENT_NAMED(4, s->usage = "nonRepudiation", "does not allow signatures");
 	FINE(4, s->constraints = NULL);
 	FINE(4, s->usage = "critical,digitalSignature");
