@@ -275,8 +275,20 @@ static struct hm_json *lfs_object(const struct hm_lfs_object *l)
 
 /*
  * A download may not pose as the source, a submodule or an LFS object: those
- * have no uri of this kind (the source's begins with "git+").
+ * have no uri of this kind (the source's begins with "git+"). Packages of a
+ * registry are named by their purl.
  */
+static bool is_download_uri(const char *uri)
+{
+	static const char *const schemes[] = {"https://", "http://", "pkg:"};
+
+	for (size_t i = 0; i < HM_ARRAY_LEN(schemes); i++) {
+		if (strncmp(uri, schemes[i], strlen(schemes[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int download(const struct hm_json *in, struct hm_json **ret_d,
 		    struct hm_err *err)
 {
@@ -287,10 +299,9 @@ static int download(const struct hm_json *in, struct hm_json **ret_d,
 	const struct hm_json *digest = hm_json_get(in, "digest"), *v;
 	const char *alg = NULL;
 
-	if (!uri || (strncmp(uri, "https://", 8) != 0 &&
-		     strncmp(uri, "http://", 7) != 0))
+	if (!uri || !is_download_uri(uri))
 		return hm_fail(err, HM_E_POLICY, 0,
-			       "statement: a download without an http or https uri");
+			       "statement: a download without an http, https or pkg uri");
 	if (hm_json_only_keys(in, keys, err) < 0)
 		return hm_err_prefix(err, "statement: download '%s'",
 				     HM_ESC(hm_slice_str(uri)));

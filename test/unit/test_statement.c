@@ -345,7 +345,7 @@ static const struct change s_changes[] = {
 	 "2026-05-03T09:29:12.345Z", HM_E_POLICY,
 	 "the build ends before it begins"},
 	{"a download by file", "\"uri\":\"https://static", "\"uri\":\"file://",
-	 HM_E_POLICY, "a download without an http or https uri"},
+	 HM_E_POLICY, "a download without an http, https or pkg uri"},
 	{"a download without digest", "\"digest\":{\"sha256\":\"b3d1",
 	 "\"digests\":{\"sha256\":\"b3d1", HM_E_FORMAT,
 	 "unknown key 'digests'"},
