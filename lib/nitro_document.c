@@ -352,6 +352,7 @@ static int parse_document(struct hm_slice input, bool must_be_signed,
 	rc = parse_payload(cose.payload, doc, err);
 	if (rc == HM_OK)
 		rc = check_module_id(doc->module_id, err);
+	doc->alg = cose.alg;
 	doc->protected_header = cose.protected_header;
 	doc->payload = cose.payload;
 	doc->signature = cose.signature;
@@ -384,8 +385,9 @@ int hm_nitro_verify(const struct hm_nitro_document *doc,
 		    const uint8_t root_sha256[HM_SHA256_LEN],
 		    struct hm_err *err)
 {
+	/* An algorithm that is not the key's is refused: P-384 has ES384. */
 	const struct hm_cose_sign1 cose = {
-		.alg = HM_COSE_ES384,
+		.alg = doc->alg,
 		.protected_header = doc->protected_header,
 		.payload = doc->payload,
 		.signature = doc->signature,

@@ -22,6 +22,7 @@ struct hm_nitro_optional {
 };
 
 struct hm_nitro_document {	/* slices point into the input */
+	int64_t alg;				/* COSE's; parsed, not set */
 	struct hm_slice protected_header;	/* as received */
 	struct hm_slice payload;
 	struct hm_slice signature;

@@ -510,6 +510,42 @@ static void test_refused_chains(void)
 	}
 }
 
+/*
+ * The worker may read an unsigned document that its own NSM gave it; what it
+ * reads that way never verifies.
+ */
+static void test_parse_own(void)
+{
+	static const uint8_t zeros[2 + 64] = {0x58, 64};
+	struct bend qemu = {.pcr_count = 16,
+			    .protected_item = RAW("\x43\xa1\x01\x20"),
+			    .protected_signed = RAW("\xa1\x01\x20"),
+			    .signature_item = hm_slice(zeros, sizeof(zeros))};
+	struct bend es256 = {.pcr_count = 16,
+			     .protected_item = RAW("\x43\xa1\x01\x26"),
+			     .protected_signed = RAW("\xa1\x01\x26")};
+	struct bend extra = {.pcr_count = 16, .extra = RAW("\x61x\x00")};
+	struct hm_nitro_document doc;
+	AUTO_BUF struct hm_buf out;
+
+	hm_buf_init(&out, 65536);
+	fix_document(&out, &qemu, &chain);
+	ok_call(hm_nitro_parse_own(hm_buf_slice(&out), &doc, &err), &err,
+		"an unsigned document of one's own is read");
+	ok(doc.alg == HM_COSE_UNSIGNED && doc.has_pcr[15], "its content");
+	fails(hm_nitro_verify(&doc, chain.root_sha256, &err), &err, HM_E_CRYPTO,
+	      "COSE algorithm -1 is not for this key", "it never verifies");
+	fix_document(&out, &es256, &chain);
+	ok_call(hm_nitro_parse_own(hm_buf_slice(&out), &doc, &err), &err,
+		"one that names another algorithm, well signed");
+	fails(hm_nitro_verify(&doc, chain.root_sha256, &err), &err, HM_E_CRYPTO,
+	      "COSE algorithm -7 is not for this key", "neither does it");
+	fix_document(&out, &extra, &chain);
+	fails(hm_nitro_parse_own(hm_buf_slice(&out), &doc, &err), &err,
+	      HM_E_FORMAT, "attestation document: unknown key",
+	      "the payload is read as strictly");
+}
+
 /* A P-256 leaf whose document claims ES384: its signature is 64 bytes, or padded. */
 static void test_p256_leaf(void)
 {
@@ -666,6 +702,7 @@ int main(void)
 	test_sizes();
 	test_refused_proof();
 	test_refused_chains();
+	test_parse_own();
 	test_p256_leaf();
 	test_build();
 	test_build_limits();
