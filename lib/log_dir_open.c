@@ -120,7 +120,8 @@ static int open_parts(struct hm_log_dir *d, const char *memory,
 	if (rc != HM_OK || memory[0] == '\0')
 		return rc;
 	hm_hex(d->key.id, HM_SHA256_LEN, d->memory_name);
-	rc = hm_mkdirs(memory, 0700, err);
+	if (faccessat(AT_FDCWD, memory, F_OK, 0) < 0)
+		rc = hm_mkdirs_durable(memory, 0700, err);
 	if (rc == HM_OK)
 		rc = hm_log_open_dir(AT_FDCWD, memory, &d->memory_dir, err);
 	return rc == HM_OK ? rc :
@@ -249,7 +250,9 @@ int hm_log_dir_create(const char *path, struct hm_slice origin,
 	int rc = hm_log_origin_check(origin, err);
 
 	if (rc == HM_OK)
-		rc = hm_mkdirs(path, 0755, err);
+		rc = hm_mkdirs_durable(path, 0755, err);
+	if (rc == HM_OK && memory[0] != '\0')
+		rc = hm_mkdirs_durable(memory, 0700, err);
 	if (rc == HM_OK)
 		rc = new_dir(path, &d, err);
 	if (rc == HM_OK)

@@ -191,3 +191,28 @@ int hm_mkdirs(const char *path, mode_t mode, struct hm_err *err)
 	}
 	return hm_fail(err, HM_E_USAGE, 0, "an empty path");
 }
+
+int hm_mkdirs_durable(const char *path, mode_t mode, struct hm_err *err)
+{
+	AUTO_FREE char *copy = strdup(path);
+	int rc = hm_mkdirs(path, mode, err);
+
+	if (rc < 0)
+		return rc;
+	if (!copy)
+		return hm_fail(err, HM_E_NOMEM, 0, "out of memory");
+	for (;;) {
+		char *slash = strrchr(copy, '/');
+		const char *parent = !slash ? "." : slash == copy ? "/" : copy;
+		AUTO_CLOSE int fd = -1;
+
+		if (slash)
+			*slash = 0;
+		fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+			return hm_fail(err, HM_E_SYSTEM, errno, "sync '%s'",
+				       HM_ESC(hm_slice_str(parent)));
+		if (!slash || slash == copy)
+			return HM_OK;
+	}
+}

@@ -51,3 +51,10 @@ int hm_file_write_atomic(int dir, const char *name, struct hm_slice data,
 int hm_tree_remove(int dir, const char *name, struct hm_err *err) HM_MUST_CHECK;
 /* mkdir -p of a path the user typed. */
 int hm_mkdirs(const char *path, mode_t mode, struct hm_err *err) HM_MUST_CHECK;
+/*
+ * The same, and every directory on the way is synced, made now or before: what
+ * is kept and synced below it then survives a power cut. Parents that may not
+ * be opened are passed over.
+ */
+int hm_mkdirs_durable(const char *path, mode_t mode,
+		      struct hm_err *err) HM_MUST_CHECK;

@@ -45,7 +45,7 @@ static void item_name(const char *id, char out[HM_PUBLISH_ID_LEN + 8])
 
 int hm_queue_open(const char *path, int *ret_dir, struct hm_err *err)
 {
-	int rc = hm_mkdirs(path, 0700, err);
+	int rc = hm_mkdirs_durable(path, 0700, err);
 	int fd;
 
 	if (rc != HM_OK)
