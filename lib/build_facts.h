@@ -67,7 +67,7 @@ struct hm_build_facts {
 
 	const struct hm_artifacts *artifacts;	/* sorted */
 	/*
-	 * Array of in-toto ResourceDescriptors, each with an http(s) "uri" and a
+	 * Array of in-toto ResourceDescriptors, each with a "uri" (http, https, pkg) and a
 	 * "digest"; NULL = none.
 	 */
 	const struct hm_json *downloads;

@@ -24,6 +24,7 @@ for target in test/fuzz/fuzz_*.c; do
 	case $name in
 	fuzz_json) inputs+=(test/reject/*/*/input) ;;
 	fuzz_buildspec) inputs+=(test/reject/build/*/input schema/samples/build) ;;
+	fuzz_statement) inputs+=(test/reject/{provenance,evidence}/*/input schema/samples/{provenance,evidence}) ;;
 	fuzz_policy) inputs+=(test/reject/{policy,image-index}/*/input) ;;
 	fuzz_dsse) inputs+=(test/reject/{dsse,bundle}/*/input) ;;
 	esac

@@ -11,6 +11,9 @@ SETS = [
     ("schema/policy.schema.json", "schema/samples/policy", "test/reject/policy", 3, 50),
     ("schema/image-index.schema.json", "schema/samples/image-index",
      "test/reject/image-index", 1, 50),
+    ("schema/provenance.schema.json", "schema/samples/provenance",
+     "test/reject/provenance", 2, 30),
+    ("schema/evidence.schema.json", "schema/samples/evidence", "test/reject/evidence", 1, 9),
 ]
 count = failed = 0
 

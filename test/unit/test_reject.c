@@ -11,6 +11,7 @@
 #include "lib/dsse.h"
 #include "lib/image_index.h"
 #include "lib/path.h"
+#include "lib/statement.h"
 #include "verifier/policy.h"
 
 #include "test/unit/tap.h"
@@ -81,6 +82,26 @@ static int parse_index(struct hm_slice text, unsigned int *ret_line,
 	return hm_image_index_parse(text, &x, err);
 }
 
+static int parse_provenance(struct hm_slice text, unsigned int *ret_line,
+			    struct hm_err *err)
+{
+	AUTO_PROVENANCE struct hm_provenance p;
+
+	hm_provenance_init(&p);
+	*ret_line = 0;
+	return hm_provenance_parse(text, &p, err);
+}
+
+static int parse_evidence(struct hm_slice text, unsigned int *ret_line,
+			  struct hm_err *err)
+{
+	AUTO_EVIDENCE struct hm_evidence e;
+
+	hm_evidence_init(&e);
+	*ret_line = 0;
+	return hm_evidence_parse(text, &e, err);
+}
+
 static const struct {
 	const char *dir;
 	parse_fn parse;
@@ -93,6 +114,8 @@ static const struct {
 	{"bundle", parse_bundle, 20, 0},
 	{"policy", parse_policy, 50, 3},
 	{"image-index", parse_index, 50, 1},
+	{"provenance", parse_provenance, 30, 2},
+	{"evidence", parse_evidence, 9, 1},
 };
 
 static bool read_file(const char *dir, const char *name, struct hm_buf *b)

@@ -1,6 +1,7 @@
 /*
  * S and E: the bytes are those of schema/samples, come back as the same facts,
- * and no second text means the same.
+ * and no second text means the same. Refusals by name are in
+ * test/reject/provenance and test/reject/evidence.
  */
 #include "test/unit/tap.h"
 
@@ -255,142 +256,6 @@ static void test_keys(const char *what, parse_fn parse,
 	   accepted, n);
 }
 
-/* --- named refusals ----------------------------------------------------------- */
-
-struct change {
-	const char *what, *from, *to;
-	enum hm_code code;
-	const char *message;
-};
-
-static void test_changes(parse_fn parse, const struct hm_buf *json,
-			 const struct change *changes, size_t count)
-{
-	struct hm_err err;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct change *c = &changes[i];
-		AUTO_BUF struct hm_buf b;
-		const uint8_t *at = memmem(json->data, json->len, c->from,
-					   strlen(c->from));
-		size_t before = at ? (size_t)(at - json->data) : 0;
-		size_t after = before + strlen(c->from);
-
-		hm_buf_init(&b, 1 << 20);
-		if (!at || hm_buf_add(&b, json->data, before, &err) < 0 ||
-		    hm_buf_add_str(&b, c->to, &err) < 0 ||
-		    hm_buf_add(&b, json->data + after, json->len - after,
-			       &err) < 0) {
-			ok(false, "'%s' stands in the sample", c->from);
-			continue;
-		}
-		fails(parse(hm_buf_slice(&b), &err), &err, c->code, c->message,
-		      "refused: %s", c->what);
-	}
-}
-
-static const struct change s_changes[] = {
-	{"another statement type", "Statement/v1", "Statement/v0.1",
-	 HM_E_FORMAT, "_type: is 'https://in-toto.io/Statement/v0.1', not"},
-	{"another predicate", "provenance/v1\"", "provenance/v0.2\"",
-	 HM_E_FORMAT, "predicateType: is"},
-	{"another build type", "build/v1", "build/v2", HM_E_FORMAT,
-	 "predicate.buildDefinition.buildType: is"},
-	{"an unknown external parameter", "\"ref\":", "\"refs\":", HM_E_FORMAT,
-	 "externalParameters.ref: is missing"},
-	{"a commit in upper case", "\"commit\":\"1111", "\"commit\":\"AAAA",
-	 HM_E_FORMAT, "commit: is not a git object id"},
-	{"two commits", "\"gitCommit\":\"1111", "\"gitCommit\":\"1112",
-	 HM_E_FORMAT, "provenance: text: not written as this version"},
-	{"a source URI of another repository", "git+https://github.com/o/r",
-	 "git+https://github.com/o/q", HM_E_FORMAT, "text: not written as"},
-	{"a builder that the facts do not make", "builder/nitro-nsm",
-	 "builder/nitro-dev", HM_E_FORMAT, "text: not written as"},
-	{"an image that the facts do not make", "image/c@14", "image/c@15",
-	 HM_E_FORMAT, "text: not written as"},
-	{"an output outside", "\"name\":\"hello\"", "\"name\":\"../hello\"",
-	 HM_E_POLICY, "output '../hello': not a plain relative path"},
-	{"an output in our folder", "\"name\":\"hello\"",
-	 "\"name\":\"attestation/x\"", HM_E_POLICY,
-	 "'attestation' is where the evidence goes"},
-	{"an output twice", "\"name\":\"hello\"",
-	 "\"name\":\"doc/na\xc3\xafve \\\"x\\\".txt\"", HM_E_POLICY,
-	 "is listed twice"},
-	{"outputs out of order", "\"name\":\"hello\"", "\"name\":\"a\"",
-	 HM_E_FORMAT, "text: not written as"},
-	{"a mode", "\"0755\"", "\"4755\"", HM_E_FORMAT,
-	 "annotations.mode: is neither \"0644\" nor \"0755\""},
-	{"a negative size", ":15960", ":-1", HM_E_FORMAT,
-	 "subject[1].annotations.size: is out of range"},
-	{"a size as text", ":15960", ":\"15960\"", HM_E_FORMAT,
-	 "size: is not an integer"},
-	{"a size with a fraction", ":15960", ":15960.0", HM_E_FORMAT,
-	 "size: is not an integer"},
-	{"a short digest", "\"sha256\":\"aa", "\"sha256\":\"", HM_E_FORMAT,
-	 "digest.sha256: is not 32 bytes in lower-case hex"},
-	{"a second digest", "\"digest\":{\"sha256\":\"4444",
-	 "\"digest\":{\"md5\":\"0\",\"sha256\":\"4444", HM_E_FORMAT,
-	 "builderDependencies[1].digest.md5: is not a key of this format"},
-	{"a duplicate key", "\"ref\":\"refs/tags/v1\"",
-	 "\"ref\":\"refs/tags/v1\",\"ref\":\"refs/tags/v1\"", HM_E_FORMAT,
-	 "key 'ref' is there twice"},
-	{"an escape that is not needed", "\"ref\":\"refs/tags",
-	 "\"ref\":\"refs\\/tags", HM_E_FORMAT, "text: not written as"},
-	{"a flag as a number", "\"recorded\":true", "\"recorded\":1",
-	 HM_E_FORMAT, "network.recorded: is not true or false"},
-	{"a time with an offset", "2026-05-03T09:30:00Z",
-	 "2026-05-03T11:30:00+02:00", HM_E_FORMAT,
-	 "metadata.startedOn: is not a time in UTC"},
-	{"an end before the beginning", "2026-05-03T09:30:12.345Z",
-	 "2026-05-03T09:29:12.345Z", HM_E_POLICY,
-	 "the build ends before it begins"},
-	{"a download by file", "\"uri\":\"https://static", "\"uri\":\"file://",
-	 HM_E_POLICY, "a download without an http, https or pkg uri"},
-	{"a download without digest", "\"digest\":{\"sha256\":\"b3d1",
-	 "\"digests\":{\"sha256\":\"b3d1", HM_E_FORMAT,
-	 "unknown key 'digests'"},
-	{"a download with an empty digest", "\"digest\":{\"sha256\":\"b3d1",
-	 "\"digest\":{},\"mediaType\":{\"x\":\"b3d1", HM_E_POLICY,
-	 "without a digest"},
-	{"a download whose digest is no digest",
-	 "\"digest\":{\"sha256\":\"b3d1", "\"digest\":{\"sha256\":\"B3D1",
-	 HM_E_POLICY, "a digest is not lower-case hex"},
-	{"a third byproduct", "\"byproducts\":[", "\"byproducts\":[{},",
-	 HM_E_FORMAT, "byproducts: does not have two elements"},
-	{"a third builder dependency", "{\"name\":\"toolchain-layer\"",
-	 "{},{\"name\":\"toolchain-layer\"", HM_E_FORMAT,
-	 "builderDependencies[1].name: is missing"},
-	{"a back end that is no word", "\"backend\":\"nitro\"",
-	 "\"backend\":\"ni/tro\"", HM_E_POLICY,
-	 "backend 'ni/tro' is not a plain word"},
-	{"toolchains that are no strings", "[\"/opt/gcc-14\"]", "[1]",
-	 HM_E_FORMAT, "toolchainDirs: holds what is not a string"},
-	{"an empty config", "\"text\":\"{", "\"text\":\"\",\"x\":\"{",
-	 HM_E_FORMAT, "config.x: is not a key of this format"},
-};
-
-static const struct change e_changes[] = {
-	{"another attribute", "NITRO_ATTESTED_BUILD", "NITRO", HM_E_FORMAT,
-	 "attributes[0].attribute: is 'NITRO', not 'NITRO_ATTESTED_BUILD'"},
-	{"another document", "\"content\":\"bm90", "\"content\":\"bm91",
-	 HM_E_CRYPTO, "not the one whose digest is stated"},
-	{"no base64", "\"content\":\"bm90", "\"content\":\"bm9_", HM_E_FORMAT,
-	 "evidence: "},
-	{"another type of evidence", "aws-nitro-document", "eat+cwt",
-	 HM_E_FORMAT, "evidence.mediaType: is 'application/eat+cwt'"},
-	{"a PCR more", "\"pcr2\":\"", "\"pcr3\":\"00\",\"pcr2\":\"",
-	 HM_E_FORMAT, "conditions.pcr3: is not a key of this format"},
-	{"a PCR in upper case", "\"pcr1\":\"51", "\"pcr1\":\"5A", HM_E_FORMAT,
-	 "pcr1: is not 48 bytes in lower-case hex"},
-	{"two attributes", "{\"attributes\":[", "{\"attributes\":[{},",
-	 HM_E_FORMAT, "predicate.attributes: does not have one element"},
-	{"a producer", "{\"attributes\":[", "{\"producer\":{},\"attributes\":[",
-	 HM_E_FORMAT, "predicate.producer: is not a key of this format"},
-	{"a subject with annotations", "{\"name\":\"hello\",",
-	 "{\"name\":\"hello\",\"annotations\":{},", HM_E_FORMAT,
-	 "subject[1].annotations: is not a key of this format"},
-};
-
 /* --- facts that cannot be said ------------------------------------------------ */
 
 static int write_s(const struct hm_build_facts *f, struct hm_err *err)
@@ -465,6 +330,8 @@ static void test_little(const struct sample *s)
 	hm_buf_init(&b, 1 << 20);
 	hm_provenance_init(&p);
 	ok_call(hm_provenance_write(&f, &b, &err), &err, "a local build");
+	ok(same_as_file("provenance/local.json", &b),
+	   "is schema/samples/provenance/local.json");
 	ok(holds(&b, "\"network\":{\"mode\":\"record\",\"recorded\":false,"
 		     "\"complete\":false}"),
 	   "says that its network was not recorded");
@@ -548,8 +415,6 @@ int main(void)
 	ok_call(hm_evidence_write(&facts, &e_json, &err), &err, "E");
 	test_provenance(&s, &s_json);
 	test_evidence(&s, &e_json);
-	test_changes(parse_s, &s_json, s_changes, HM_ARRAY_LEN(s_changes));
-	test_changes(parse_e, &e_json, e_changes, HM_ARRAY_LEN(e_changes));
 	test_blanks("S", parse_s, &s_json);
 	test_blanks("E", parse_e, &e_json);
 	test_cuts("S", parse_s, &s_json);
