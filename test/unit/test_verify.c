@@ -4,6 +4,7 @@
  */
 #include "test/unit/bends.h"
 #include "test/unit/tap.h"
+#include "lib/path.h"
 #include "verifier/view.h"
 
 struct world {	/* what demands may point at */
@@ -630,6 +631,42 @@ static void test_exit_codes(const bool *reached)
 	}
 }
 
+/* schema/verdict.md and the manual say what the tables say. */
+static void test_documents(void)
+{
+	AUTO_BUF struct hm_buf page, manual;
+	const char *text, *man;
+	char line[512];
+
+	hm_buf_init(&page, 1U << 20);
+	hm_buf_init(&manual, 1U << 20);
+	RK_MUST(hm_file_read_user("schema/verdict.md", &page, err));
+	RK_MUST(hm_file_read_user("man/hallmark-verify.1", &manual, err));
+	RK_MUST(hm_buf_cstr(&page, &text, err));
+	RK_MUST(hm_buf_cstr(&manual, &man, err));
+	for (int i = 0; i < _HM_R_COUNT; i++) {
+		enum hm_reason r = (enum hm_reason)i;
+
+		snprintf(line, sizeof(line), "\n| %d | `%s` | %s |\n",
+			 hm_reason_exit(r), hm_reason_name(r),
+			 hm_reason_about(r));
+		ok(strstr(text, line) != NULL, "verdict.md: exit %d",
+		   hm_reason_exit(r));
+		snprintf(line, sizeof(line), "\n.It %d\n%s%s",
+			 hm_reason_exit(r), r ? hm_reason_name(r) : "",
+			 r ? ": " : "");
+		ok(strstr(man, line) != NULL, "the manual: exit %d",
+		   hm_reason_exit(r));
+	}
+	for (int i = 0; i < _HM_CHECK_COUNT; i++) {
+		snprintf(line, sizeof(line), "\n| `%s` | %s | ",
+			 hm_check_name((enum hm_check_id)i),
+			 hm_check_title((enum hm_check_id)i));
+		ok(strstr(text, line) != NULL, "verdict.md: check %s",
+		   hm_check_name((enum hm_check_id)i));
+	}
+}
+
 /* Parts of one good release in another good one. */
 static void test_swaps(void)
 {
@@ -716,6 +753,7 @@ int main(void)
 	for (size_t i = 0; i < HM_ARRAY_LEN(trials); i++)
 		run(&trials[i], reached);
 	test_exit_codes(reached);
+	test_documents();
 	test_swaps();
 	test_wanted();
 	hm_policy_release(&world.policy);
