@@ -132,6 +132,8 @@ static int on_value_complete(llhttp_t *l)
 
 static struct hm_slice text_of(const struct hm_http_parser *p, struct span s)
 {
+	if (s.len == 0)	/* there may be no buffer at all */
+		return hm_slice("", 0);
 	return hm_slice(p->head_text.data + s.at, s.len);
 }
 
@@ -167,6 +169,17 @@ static int on_head(llhttp_t *l)
 	struct hm_http_parser *p = self(l);
 	struct hm_http_head *h = &p->head;
 
+	if (!p->requests && (l->status_code < 100 || l->status_code > 599)) {
+		(void)hm_fail(&p->error, HM_E_FORMAT, 0,
+			      "not proper HTTP/1.1: status %u", l->status_code);
+		return -1;
+	}
+	if (l->http_major != 1 || l->http_minor > 1) {
+		(void)hm_fail(&p->error, HM_E_FORMAT, 0,
+			      "not proper HTTP/1.1: version %u.%u",
+			      l->http_major, l->http_minor);
+		return -1;
+	}
 	h->method = text_of(p, p->method);
 	h->target = text_of(p, p->target);
 	h->reason = text_of(p, p->reason);
