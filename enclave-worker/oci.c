@@ -13,6 +13,7 @@
 
 #include "enclave-worker/seccomp.h"
 #include "lib/json.h"
+#include "lib/path.h"
 
 /* What says something about the host, or acts on it. */
 static const char *const masked[] = {
@@ -98,8 +99,9 @@ static void add_mount(struct hm_json *list, const char *where, const char *type,
 
 static struct hm_json *mounts(const struct hm_oci *c)
 {
+	static const char *const bind[] = {"rbind", "rw", "nosuid", "nodev", "rprivate", NULL};
 	struct hm_json *list = hm_json_new_array();
-	char size[40];
+	char size[40], source[HM_PATH_MAX + 1];
 
 	(void)snprintf(size, sizeof(size), "size=%llu", (unsigned long long)c->shm_bytes);
 	add_mount(list, "/proc", "proc", "proc",
@@ -109,8 +111,11 @@ static struct hm_json *mounts(const struct hm_oci *c)
 					"nr_inodes=256", NULL});
 	add_mount(list, "/dev/shm", "tmpfs", "shm",
 		  (const char *const[]){"nosuid", "nodev", "mode=1777", size, NULL});
-	add_mount(list, "/build", "bind", c->build,
-		  (const char *const[]){"bind", "rw", "nosuid", "nodev", "rprivate", NULL});
+	add_mount(list, "/build", "bind", c->build, bind);
+	for (size_t i = 0; i < c->bind_count; i++) {
+		(void)snprintf(source, sizeof(source), "%s%s", c->root, c->binds[i]);
+		add_mount(list, c->binds[i], "bind", source, bind);
+	}
 	return list;
 }
 

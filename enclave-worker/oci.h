@@ -21,6 +21,12 @@ struct hm_oci {
 	uint32_t uid;			/* inside; also the group */
 	uint64_t shm_bytes;
 	uint64_t nofile_max;
+	/*
+	 * Mount points inside root whose mounts the runtime is to bind again: one
+	 * with its own kernel takes root for a single read-only file system.
+	 */
+	const char *const *binds;
+	size_t bind_count;
 	uint64_t nproc_max;		/* 0 = not by rlimit */
 };
 

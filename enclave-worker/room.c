@@ -21,7 +21,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "enclave-worker/mount.h"
 #include "enclave-worker/room_cgroup.h"
@@ -344,22 +343,4 @@ int hm_room_open_build(struct hm_room *r, uint64_t max_bytes, int *ret_fd, struc
 		return hm_fail(err, HM_E_SYSTEM, errno, HM_ROOM_BUILD);
 	*ret_fd = fd;
 	return HM_OK;
-}
-
-void hm_room_reap_strays(const pid_t *keep, size_t count)
-{
-	for (;;) {
-		siginfo_t info = {0};
-		bool kept = false;
-
-		/* Look before collecting: somebody may wait for this one. */
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-		    info.si_pid == 0)
-			return;
-		for (size_t i = 0; i < count; i++)
-			kept = kept || keep[i] == info.si_pid;
-		if (kept)
-			return;
-		(void)waitpid(info.si_pid, NULL, WNOHANG);
-	}
 }

@@ -55,5 +55,3 @@ int hm_room_prepare(enum hm_room_kind kind, struct hm_room *ret_r,
  */
 int hm_room_open_build(struct hm_room *r, uint64_t max_bytes, int *ret_fd,
 		       struct hm_err *err) HM_MUST_CHECK;
-/* Collects children that nobody waits for; never one of `keep`. PID 1's duty. */
-void hm_room_reap_strays(const pid_t *keep, size_t count);

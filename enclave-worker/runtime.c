@@ -16,6 +16,7 @@
 #define PID_FILE "%pid"
 #define LOG "%log"
 #define ID "%id"
+#define NETWORK "%network"
 
 #define WORDS_MAX 16
 /* What a runtime says about one failure; the error keeps the end of it. */
@@ -25,6 +26,7 @@ struct hm_runtime {
 	const char *name;
 	bool needs_root_id;
 	bool makes_cgroup;
+	bool has_kernel;
 	const char *global[WORDS_MAX];
 	const char *verb[HM_RUNTIME_VERB_COUNT][WORDS_MAX];
 };
@@ -55,8 +57,9 @@ static const struct hm_runtime table[] = {
 		/* without --oci-seccomp it would ignore our list */
 		.name = "runsc",
 		.needs_root_id = true,
-		.global = {"--root", ROOT, "--log", LOG, "--platform", "systrap",
-			   "--network", "sandbox", "--oci-seccomp", "--ignore-cgroups", NULL},
+		.has_kernel = true,
+		.global = {"--root", ROOT, "--log", LOG,
+			   "--network", NETWORK, "--oci-seccomp", "--ignore-cgroups", NULL},
 		.verb = {
 			{"create", "--bundle", BUNDLE, "--pid-file", PID_FILE, ID, NULL},
 			{"start", ID, NULL},
@@ -96,6 +99,11 @@ bool hm_runtime_makes_cgroup(const struct hm_runtime *r)
 	return r->makes_cgroup;
 }
 
+bool hm_runtime_has_kernel(const struct hm_runtime *r)
+{
+	return r->has_kernel;
+}
+
 int hm_runtime_version(const struct hm_runtime *r, hm_deadline_t deadline,
 		       char out[HM_RUNTIME_VERSION_MAX], struct hm_err *err)
 {
@@ -129,7 +137,7 @@ static const char *word(const char *w, const struct hm_runtime_paths *p)
 		const char *name;
 		const char *value;
 	} names[] = {{ROOT, p->root}, {BUNDLE, p->bundle}, {PID_FILE, p->pid_file},
-		     {LOG, p->log}, {ID, p->id}};
+		     {LOG, p->log}, {ID, p->id}, {NETWORK, p->network}};
 
 	for (size_t i = 0; i < HM_ARRAY_LEN(names); i++) {
 		if (strcmp(names[i].name, w) == 0)

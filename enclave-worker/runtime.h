@@ -22,6 +22,8 @@ bool hm_runtime_needs_root_id(const struct hm_runtime *r);
  * it is told? Then it gets a place below ours.
  */
 bool hm_runtime_makes_cgroup(const struct hm_runtime *r);
+/* Does the build run on a kernel of the runtime's instead of ours (gVisor)? */
+bool hm_runtime_has_kernel(const struct hm_runtime *r);
 /* First line of --version, e.g. "crun version 1.8.1". */
 int hm_runtime_version(const struct hm_runtime *r, hm_deadline_t deadline,
 		       char out[HM_RUNTIME_VERSION_MAX], struct hm_err *err) HM_MUST_CHECK;
@@ -40,6 +42,7 @@ struct hm_runtime_paths {
 	const char *pid_file;
 	const char *log;	/* its messages */
 	const char *id;		/* of the container */
+	const char *network;	/* "none" or "sandbox": for those with a stack of their own */
 };
 
 /*

@@ -32,6 +32,7 @@
 #include "enclave-worker/sandbox_root.h"
 #include "enclave-worker/sandbox_watch.h"
 #include "enclave-worker/selftest.h"
+#include "enclave-worker/strays.h"
 #include "lib/log.h"
 #include "lib/num.h"
 #include "lib/path.h"
@@ -61,10 +62,12 @@ struct hm_sandbox {
 	struct hm_sandbox_owner owner;
 	uint32_t id_inside, id_first, id_count, uid;
 	int root_fd;
+	bool networked;		/* the container that is */
 	bool over_memory;	/* the watch killed it */
 	int64_t watched_ms;
 	struct hm_sandbox_group group;
 	struct hm_process init;
+	struct hm_strays strays;	/* what the runtime left beside it */
 	char id[32];		/* of the container; "" = none exists */
 	unsigned int serial;
 };
@@ -77,6 +80,7 @@ static struct hm_runtime_paths paths(const struct hm_sandbox *s)
 		.pid_file = PID_FILE,
 		.log = HM_ROOM_STATE "/runtime.log",
 		.id = s->id,
+		.network = s->networked ? "sandbox" : "none",
 	};
 }
 
@@ -142,16 +146,16 @@ static bool makes_cgroup(const struct hm_sandbox *s)
 }
 
 static int write_config(const struct hm_sandbox *s, const char *const *argv,
-			const char *const *envp, const char *cwd, bool offline,
-			struct hm_err *err)
+			const char *const *envp, const char *cwd, struct hm_err *err)
 {
+	static const char *const writable[] = {"/tmp", "/var/tmp", "/home"};
 	AUTO_BUF struct hm_buf text;
 	AUTO_CLOSE int dir = open(BUNDLE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct rlimit files = {0};
 	char cgroup[sizeof(HM_SANDBOX_GROUP_NAME) + sizeof(s->id) + 2];
 	struct hm_oci c = {
 		.root = HM_SANDBOX_ROOT, .build = s->spec.build_dir,
-		.netns = offline ? NULL : s->spec.netns,
+		.netns = s->networked ? s->spec.netns : NULL,
 		.cgroup = makes_cgroup(s) ? cgroup : NULL,
 		.argv = argv, .envp = envp, .cwd = cwd, .id_inside = s->id_inside,
 		.id_first = s->id_first, .id_count = s->id_count, .uid = s->uid,
@@ -161,6 +165,10 @@ static int write_config(const struct hm_sandbox *s, const char *const *argv,
 	int rc;
 
 	(void)snprintf(cgroup, sizeof(cgroup), "/%s/%s", HM_SANDBOX_GROUP_NAME, s->id);
+	if (hm_runtime_has_kernel(s->runtime)) {
+		c.binds = writable;
+		c.bind_count = HM_ARRAY_LEN(writable);
+	}
 	if (dir < 0 || getrlimit(RLIMIT_NOFILE, &files) != 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "sandbox");
 	/* Above our own hard limit a root without CAP_SYS_RESOURCE may not go. */
@@ -236,6 +244,7 @@ static int destroy(struct hm_sandbox *s, struct hm_exit *ret_exit, struct hm_err
 		rc = hm_sandbox_group_kill(&s->group, deadline, err);
 	if (rc != HM_OK)
 		return hm_err_prefix(err, "sandbox");
+	hm_strays_end(&s->strays);
 	if (s->id[0] != 0 &&
 	    hm_runtime_run(s->runtime, HM_RUNTIME_DELETE, &p, -1, -1, deadline, &ignored) != HM_OK)
 		hm_log(HM_LOG_DEBUG, "ignoring %s", ignored.msg);
@@ -245,21 +254,36 @@ static int destroy(struct hm_sandbox *s, struct hm_exit *ret_exit, struct hm_err
 	return HM_OK;
 }
 
+/* Into the cgroups, with what the runtime has made around it already. */
+static int limit(const struct hm_sandbox *s, struct hm_err *err)
+{
+	struct hm_children all = {.pids = {s->init.pid}, .count = 1};
+	int rc = HM_OK;
+
+	if (hm_runtime_has_kernel(s->runtime))
+		hm_children_below(s->init.pid, &all);
+	for (size_t i = 0; rc == HM_OK && i < all.count; i++)
+		rc = hm_sandbox_group_add(&s->group, all.pids[i], makes_cgroup(s), err);
+	return rc;
+}
+
 /* From config.json to a running first process; -1 fds are /dev/null. */
 static int launch(struct hm_sandbox *s, int stdout_fd, int stderr_fd, struct hm_err *err)
 {
 	hm_deadline_t deadline = hm_deadline_in(RUNTIME_MS);
-	struct hm_runtime_paths p;
+	struct hm_runtime_paths p = paths(s);
+	struct hm_children before;
 	struct hm_err ignored;
 	int rc;
 
-	p = paths(s);
 	(void)unlink(PID_FILE);
+	hm_children_list(&before);
 	rc = hm_runtime_run(s->runtime, HM_RUNTIME_CREATE, &p, stdout_fd, stderr_fd, deadline, err);
 	if (rc == HM_OK)
 		rc = read_pid(&s->init, err);
+	hm_strays_note(&s->strays, &before, s->init.pid);
 	if (rc == HM_OK)
-		rc = hm_sandbox_group_add(&s->group, s->init.pid, makes_cgroup(s), err);
+		rc = limit(s, err);
 	if (rc == HM_OK)
 		rc = set_affinity(s, err);
 	if (rc == HM_OK)
@@ -307,8 +331,9 @@ static int begin(struct hm_sandbox *s, const char *const *argv, const char *cons
 	int rc;
 
 	s->over_memory = false;
+	s->networked = s->spec.netns && !offline;
 	(void)snprintf(s->id, sizeof(s->id), "build-%u", ++s->serial);
-	rc = write_config(s, argv, envp, cwd, offline, err);
+	rc = write_config(s, argv, envp, cwd, err);
 	if (rc == HM_OK)
 		rc = make_pipe(s, &out_read, &out_write, err);
 	if (rc == HM_OK)
@@ -341,7 +366,8 @@ static int put_probe(const struct hm_sandbox *s, struct hm_err *err)
 static int self_test(struct hm_sandbox *s, bool offline, struct hm_err *err)
 {
 	const char *const argv[] = {
-		"/" PROBE_NAME, s->spec.netns && !offline ? "network" : HM_PROBE_LOOPBACK, NULL};
+		"/" PROBE_NAME, s->spec.netns && !offline ? "network" : HM_PROBE_LOOPBACK,
+		hm_runtime_has_kernel(s->runtime) ? HM_PROBE_OWN_KERNEL : NULL, NULL};
 	const char *const envp[] = {NULL};
 	hm_deadline_t deadline = hm_deadline_in(PROBE_MS);
 	AUTO_CLOSE int out = -1;
@@ -383,7 +409,8 @@ int hm_sandbox_new(const struct hm_sandbox_spec *spec, struct hm_sandbox **ret_s
 		rc = hm_runtime_version(s->runtime, hm_deadline_in(RUNTIME_MS), s->version, err);
 	if (rc == HM_OK) {
 		choose_ids(s);
-		rc = hm_sandbox_root_lay(spec, s->owner, &s->root_fd, err);
+		rc = hm_sandbox_root_lay(spec, s->owner, hm_runtime_has_kernel(s->runtime),
+					 &s->root_fd, err);
 	}
 	if (rc == HM_OK && mkdir(BUNDLE, 0700) != 0 && errno != EEXIST)
 		rc = hm_fail(err, HM_E_SYSTEM, errno, "sandbox");

@@ -330,7 +330,7 @@ static int lay(const struct hm_sandbox_spec *spec, struct hm_sandbox_owner owner
 }
 
 int hm_sandbox_root_lay(const struct hm_sandbox_spec *spec, struct hm_sandbox_owner owner,
-			int *ret_fd, struct hm_err *err)
+			bool bare, int *ret_fd, struct hm_err *err)
 {
 	const struct hm_tmpfs t = {.max_bytes = ROOT_BYTES, .max_inodes = ROOT_INODES,
 				   .mode = 0755};
@@ -344,7 +344,7 @@ int hm_sandbox_root_lay(const struct hm_sandbox_spec *spec, struct hm_sandbox_ow
 	dir = open(HM_SANDBOX_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "sandbox root");
-	rc = hm_mount_tmpfs(&t, WRITABLE, &mount_fd, err);
+	rc = hm_mount_tmpfs(&t, bare ? 0 : WRITABLE, &mount_fd, err);
 	if (rc == HM_OK)
 		rc = hm_mount_attach(mount_fd, dir, "", err);
 	if (rc != HM_OK)

@@ -18,9 +18,13 @@ struct hm_sandbox_owner {
 	gid_t gid;
 };
 
-/* Lays it; *ret_fd is its top. */
+/*
+ * Lays it; *ret_fd is its top. bare: without nosuid and nodev on the top itself,
+ * where only what we wrote is, for runtimes that set its flags anew and may not
+ * take any away (runsc).
+ */
 int hm_sandbox_root_lay(const struct hm_sandbox_spec *spec, struct hm_sandbox_owner owner,
-			int *ret_fd, struct hm_err *err) HM_MUST_CHECK;
+			bool bare, int *ret_fd, struct hm_err *err) HM_MUST_CHECK;
 /* Detaches everything below HM_SANDBOX_ROOT. */
 void hm_sandbox_root_drop(void);
 /* Gives the source tree to the build's user, once. Follows no link. */

@@ -17,3 +17,9 @@
 
 /* argv[1]: with this, an interface beside "lo" is an open door. */
 #define HM_PROBE_LOOPBACK "loopback"
+/*
+ * argv[2]: with this, the runtime brings its own kernel (gVisor), whose statfs
+ * does not tell about mounts and which always has a /sys of its own invention:
+ * then only that nothing there can be written.
+ */
+#define HM_PROBE_OWN_KERNEL "own-kernel"

@@ -42,9 +42,14 @@ like() { # like WHAT PATTERN GOT
 }
 
 escapes() {
-	local out
-	out=$(box --toolchain "$T/bin" -- 'escape try all' 2>&1)
+	local out own=A=b
+	[ $rt != runsc ] || own=OWN_KERNEL=1
+	out=$(box --env $own --toolchain "$T/bin" -- 'escape try all' 2>&1)
 	while read -r name; do
+		if grep -qx "virtual $name" <<<"$out"; then
+			skip "$1: $name: the runtime's own kernel has it"
+			continue
+		fi
 		grep -qx "closed $name" <<<"$out"
 		ok $? "$1: $name$(grep "^OPEN $name " <<<"$out" | sed 's/^OPEN [^ ]*/:/')"
 	done < <("$T/bin/escape" list)
@@ -105,12 +110,18 @@ status 3" "$out"
 # --- limits -------------------------------------------------------------------
 limits() {
 	local out lived
-	out=$(box --pids 50 --toolchain "$T/bin" -- 'escape pids' 2>&1)
-	lived=${out#lived }
-	[ "$lived" -ge 30 ] 2>/dev/null && [ "$lived" -le 50 ]
-	ok $? "$1: of 5000 processes 50 may live (lived: $lived)"
-	out=$(box --pids 50 --seconds 2 -- 'f() { f | f & }; (f); while :; do :; done' 2>&1; echo "status $?")
-	like "$1: a fork bomb ends with its time" "*late*status 137" "$out"
+	if [ $rt = runsc ]; then
+		# its kernel gives up where it may make no more processes of the host
+		out=$(box --pids 50 --seconds 5 --toolchain "$T/bin" -- 'escape pids' 2>&1; echo "status $?")
+		like "$1: too many processes end the build" "*status [1-9]*" "$out"
+	else
+		out=$(box --pids 50 --toolchain "$T/bin" -- 'escape pids' 2>&1)
+		lived=${out#lived }
+		[ "$lived" -ge 30 ] 2>/dev/null && [ "$lived" -le 50 ]
+		ok $? "$1: of 5000 processes 50 may live (lived: $lived)"
+		out=$(box --pids 50 --seconds 2 -- 'f() { f | f & }; (f); while :; do :; done' 2>&1; echo "status $?")
+		like "$1: a fork bomb ends with its time" "*late*status 137" "$out"
+	fi
 	out=$(box --memory 64 --toolchain "$T/bin" -- 'escape memory 2000' 2>&1; echo "status $?")
 	like "$1: memory over the limit ends the build, with the reason" "*out-of-memory*" "$out"
 	[[ "$out" != *"took 2000"* ]]
@@ -124,7 +135,7 @@ limits() {
 	like "$1: memory in tmpfs counts" "*out-of-memory*" "$out"
 	for dir in /build /tmp /var/tmp /home/build /dev/shm; do
 		out=$(box --disk 16 -- "dd if=/dev/zero of=$dir/x bs=1M count=100 2>/dev/null || true
-			stat -c %s $dir/x" 2>&1)
+			wc -c <$dir/x" 2>&1)
 		[ "$out" -le 16777216 ] 2>/dev/null && [ "$out" -ge 8000000 ]
 		ok $? "$1: $dir is full at 16 MiB ($out)"
 	done
