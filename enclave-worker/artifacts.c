@@ -23,6 +23,14 @@
 #include "lib/num.h"
 #include "lib/path.h"
 
+/*
+ * What a statement has room for: said here, in words about the outputs, and not
+ * later in words about a buffer. A subject is its name and about 150 bytes; a
+ * mebibyte is left for the rest.
+ */
+#define SUBJECT_BYTES 150U
+#define NAMES_MAX (HM_STATEMENT_MAX - (1U << 20))
+
 struct found {
 	char *path;
 	ino_t inode;
@@ -79,9 +87,11 @@ static int check_size(const struct collection *c, struct hm_err *err)
 		return hm_fail(err, HM_E_TOO_LARGE, 0,
 			       "output.files: more than %zu files",
 			       c->max_files);
-	if (c->name_bytes > HM_STATEMENT_MAX)
+	if (c->name_bytes > NAMES_MAX ||
+	    c->count * SUBJECT_BYTES > NAMES_MAX - c->name_bytes)
 		return hm_fail(err, HM_E_TOO_LARGE, 0,
-			       "output.files: more names than a statement can hold");
+			       "output.files: %zu files are more than a statement can hold; put them into an archive",
+			       c->count);
 	return HM_OK;
 }
 
@@ -96,7 +106,7 @@ static int make_room(struct collection *c, struct hm_err *err)
 	 * dropping duplicates counts.
 	 */
 	if (c->count >= 2 * c->max_files + 64 ||
-	    c->name_bytes > 2 * HM_STATEMENT_MAX) {
+	    c->name_bytes > 2 * NAMES_MAX) {
 		settle(c);
 		rc = check_size(c, err);
 		if (rc < 0)

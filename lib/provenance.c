@@ -469,5 +469,7 @@ int hm_provenance_write(const struct hm_build_facts *f, struct hm_buf *json,
 	(void)hm_json_set(predicate, "runDetails", part);
 	root = hm_intoto_statement(f->artifacts, true, HM_PREDICATE_SLSA,
 				   predicate);
-	return rc < 0 ? rc : hm_json_write(root, HM_JSON_COMPACT, json, err);
+	if (rc == HM_OK && hm_json_write(root, HM_JSON_COMPACT, json, err) < 0)
+		rc = hm_err_prefix(err, "statement");
+	return rc;
 }

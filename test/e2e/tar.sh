@@ -92,6 +92,14 @@ ok $? "python reads its size"
 if command -v bsdtar >/dev/null; then
 	bsdtar -tvf s.tar | grep -q ' 8589934597 .* big/zeros$'; ok $? "bsdtar reads its size"
 fi
+# Memory is flat: 300 MB through writer and reader in 40 MB of address space.
+if [ "${O:-build}" = build ]; then
+	mkdir flat && truncate -s 300M flat/zeros
+	(cd flat && ulimit -v 40000 && echo "0644 zeros" | "$tool" write 1 | "$tool" list) >out 2>&1
+	grep -qx '0644 314572800 1 zeros' out; ok $? "300 MB through writer and reader in 40 MB ($(tail -n 1 out))"
+else
+	skip "memory is measured in the ordinary build"
+fi
 if [ -n "${HM_SLOW:-}" ]; then
 	[ "$("$tool" list <s.tar)" = "0644 8589934597 0 big/zeros" ]; ok $? "our reader reads all of it"
 else

@@ -381,6 +381,34 @@ static void test_deep(void)
 		"a pattern of 64 directories");
 }
 
+/* 3.8 KB of path each: a statement is full long before 100,000 files. */
+static void test_long_names(void)
+{
+	AUTO_CLOSE int root = new_root("long");
+	char name[256];
+	int at = dup(root);
+
+	memset(name, 'n', 254);
+	name[254] = 0;
+	for (int i = 0; i < 15; i++) {
+		int next;
+
+		if (mkdirat(at, name, 0755) < 0 ||
+		    (next = openat(at, name, O_DIRECTORY | O_CLOEXEC)) < 0)
+			exit(1);
+		close(at);
+		at = next;
+	}
+	for (int i = 0; i < 4200; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		put(at, name, 0644, "");
+	}
+	close(at);
+	refused(root, "**", HM_E_TOO_LARGE,
+		"output.files: 4200 files are more than a statement can hold",
+		"4200 very long names");
+}
+
 /* Patterns that make naive matchers take exponential time. */
 static void test_hard_patterns(void)
 {
@@ -459,6 +487,7 @@ int main(void)
 	test_names();
 	test_limits();
 	test_deep();
+	test_long_names();
 	test_hard_patterns();
 	test_mounts();
 	ok_call(hm_tree_remove(AT_FDCWD, tmp_name, &err), &err, "cleaned up");
