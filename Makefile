@@ -57,7 +57,8 @@ LIBS_CRYPTO := $(call pkg,libcrypto)
 LIBS_JSON := $(call pkg,jansson)
 LIBS_CBOR := $(call pkg,libcbor)
 LIBS_SSL := $(call pkg,libssl)
-LIBS_ARCHIVE := $(call pkg,libarchive)
+# For tests only: the reader that we did not write.
+LIBS_ARCHIVE = $(call pkg,libarchive)
 LIBS_CURL := $(call pkg,libcurl)
 # Only sha1dc out of libgit2's static archive: see lib/gitid.c.
 LIBS_GITHASH := $(shell $(PKG_CONFIG) --variable=libdir libgit2)/libgit2.a
@@ -67,7 +68,7 @@ LIBS_enclave-worker := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_SSL) $(LIBS_CRYPTO) \
 	$(LIBS_GITHASH)
 LIBS_runner-hook := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CURL) $(LIBS_CRYPTO) \
 	$(LIBS_GITHASH)
-LIBS_test := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CURL) $(LIBS_SSL) $(LIBS_CRYPTO) \
+LIBS_test = $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CURL) $(LIBS_SSL) $(LIBS_CRYPTO) \
 	$(LIBS_ARCHIVE) $(LIBS_GITHASH)
 
 # --- what is built -------------------------------------------------------------

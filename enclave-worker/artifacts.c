@@ -90,7 +90,8 @@ static int check_size(const struct collection *c, struct hm_err *err)
 	if (c->name_bytes > NAMES_MAX ||
 	    c->count * SUBJECT_BYTES > NAMES_MAX - c->name_bytes)
 		return hm_fail(err, HM_E_TOO_LARGE, 0,
-			       "output.files: %zu files are more than a statement can hold; put them into an archive",
+			       "output.files: %zu files are more than a "
+			       "statement can hold; put them into an archive",
 			       c->count);
 	return HM_OK;
 }
@@ -129,7 +130,8 @@ static int add(struct collection *c, const char *path, const struct stat *st,
 
 	if (rc == HM_OK && (st->st_mode & (S_ISUID | S_ISGID | S_ISVTX)))
 		return hm_fail(err, HM_E_POLICY, 0,
-			       "output '%s' has mode %04o, which an archive of plain files cannot say; clear it with chmod ug-s,-t",
+			       "output '%s' has mode %04o, which an archive of "
+			       "plain files cannot say; clear it with chmod ug-s,-t",
 			       HM_ESC(hm_slice_str(path)),
 			       st->st_mode & 07777U);
 	if (rc == HM_OK)
@@ -277,7 +279,8 @@ static int count_names(int root_fd, struct inodes *t, struct hm_err *err)
 	for (size_t i = 0; rc == HM_OK && i < t->count; i++) {
 		if (t->items[i].seen != t->items[i].links)
 			return hm_fail(err, HM_E_POLICY, 0,
-				       "output '%s' is a hard link to a file outside the build directory; copy it instead",
+				       "output '%s' is a hard link to a file outside "
+				       "the build directory; copy it instead",
 				       HM_ESC(hm_slice_str(t->items[i].path)));
 	}
 	return rc;

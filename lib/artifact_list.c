@@ -27,7 +27,8 @@ int hm_artifact_name_check(struct hm_slice name, struct hm_err *err)
 
 	if (!hm_slice_is_text(name))
 		return hm_fail(err, HM_E_POLICY, 0,
-			       "output '%s': the name is not plain UTF-8 text, which a statement cannot carry",
+			       "output '%s': the name is not plain UTF-8 text, "
+			       "which a statement cannot carry",
 			       HM_ESC(name));
 	if (hm_path_check(name, err) < 0)
 		return hm_fail(err, HM_E_POLICY, 0,

@@ -126,7 +126,8 @@ static void read_document(struct hm_json_fields *attribute,
 	if (reading->rc == HM_OK &&
 	    !hm_bytes_equal(stated, actual, sizeof(stated)))
 		reading->rc = hm_fail(reading->err, HM_E_CRYPTO, 0,
-				      "the attestation document is not the one whose digest is stated");
+				      "the attestation document is not the one "
+				      "whose digest is stated");
 }
 
 static int read_all(struct hm_evidence *e, struct hm_err *err)
