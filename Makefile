@@ -119,7 +119,7 @@ $(PROBE): enclave-worker/probe/probe.c enclave-worker/probe/probe.h $(O)/.build-
 	@$(if $(Q),echo "  CC  $<")
 	$(Q)$(CC) -std=gnu17 $(WARN) $(if $(filter 1,$(DEVELOPER)),-Werror) -Os -I. \
 		-ffreestanding -fno-stack-protector -fno-pie $(call cc-option,-fcf-protection=none) \
-		-nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack -s -o $@ $<
+		-nostdlib -static -Wl,--build-id=none,-z,noexecstack -s -o $@ $<
 $(O)/obj/enclave-worker/probe_blob.o: $(PROBE)
 $(O)/obj/enclave-worker/probe_blob.o: ALL_CPPFLAGS += -DHM_PROBE_FILE='"$(PROBE)"'
 # Others' code: our hardening, not our warnings.

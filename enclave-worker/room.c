@@ -136,7 +136,7 @@ static int take_root(int root, struct entries *l, struct hm_err *err)
 
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
 		    strcmp(e->d_name, "proc") == 0 ||
-		    strcmp(e->d_name, HM_ROOM_DIR + 1) == 0)
+		    strcmp(e->d_name, &HM_ROOM_DIR[1]) == 0)
 			continue;
 		if (type == DT_UNKNOWN && fstatat(root, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : DT_REG;
@@ -248,7 +248,7 @@ static int mirror_root(struct hm_room *r, struct hm_err *err)
 	if (rc == HM_OK)
 		rc = lay_cgroup(r, top, err);
 	if (rc == HM_OK)
-		rc = hm_mount_point_dir(top, HM_ROOM_DIR + 1, err);
+		rc = hm_mount_point_dir(top, &HM_ROOM_DIR[1], err);
 	entries_release(&list);
 	if (rc != HM_OK)
 		return rc;

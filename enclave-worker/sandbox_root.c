@@ -316,8 +316,8 @@ static int lay(const struct hm_sandbox_spec *spec, struct hm_sandbox_owner owner
 	if (rc == HM_OK)
 		rc = add_tmpfs(top, "home", spec->disk_bytes, 0755, owner, err);
 	if (rc == HM_OK)
-		rc = hm_mount_point_dir(top, HM_SANDBOX_HOME + 1, err);
-	if (rc == HM_OK && fchownat(top, HM_SANDBOX_HOME + 1, owner.uid, owner.gid,
+		rc = hm_mount_point_dir(top, &HM_SANDBOX_HOME[1], err);
+	if (rc == HM_OK && fchownat(top, &HM_SANDBOX_HOME[1], owner.uid, owner.gid,
 				    AT_SYMLINK_NOFOLLOW) != 0)
 		rc = hm_fail(err, HM_E_SYSTEM, errno, HM_SANDBOX_HOME);
 	for (size_t i = 0; rc == HM_OK && i < spec->toolchain_count; i++)
