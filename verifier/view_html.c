@@ -36,7 +36,7 @@ static const char style[] =
 "th{font-weight:500;color:var(--dim);white-space:nowrap;width:1%}"
 "code,.m{font-family:ui-monospace,monospace;font-size:13px}"
 ".ok{color:var(--good);font-weight:600}.no{color:var(--bad);font-weight:600}"
-".na{color:var(--dim)}svg rect{fill:var(--bg);stroke:var(--line);"
+".na{color:var(--dim)}.ok,.no,.na{white-space:nowrap}svg rect{fill:var(--bg);stroke:var(--line);"
 "stroke-width:1.5}.d rect{stroke:var(--accent);stroke-width:2.5}"
 "svg text{fill:var(--ink)}.t{font-weight:600;font-size:16px}.l{font-size:15px}"
 "svg .m{font-size:14px;fill:var(--dim)}svg .n{font-size:14px;fill:var(--accent)}"

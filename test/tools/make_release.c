@@ -201,7 +201,7 @@ static void write_all(struct rk *k, bool files)
 
 static void add_file(struct rk *k, char *arg)
 {
-	char *eq = strchr(arg, '=');
+	char *eq = strrchr(arg, '=');
 
 	HM_BUG_ON(!eq || k->file_count == RK_FILES);
 	*eq = '\0';
