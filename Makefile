@@ -93,7 +93,7 @@ FUZZ := $(patsubst test/fuzz/%.c,$(O)/test/fuzz/%,$(wildcard test/fuzz/fuzz_*.c)
 TESTBIN := $(patsubst test/tools/%.c,$(O)/test/tools/%,$(wildcard test/tools/*.c))
 
 .PHONY: all help clean install uninstall deps demo test test-slow check-unit \
-	test-bins check-san lint headers format format-check fuzz coverage bench
+	test-bins check-san lint headers format format-check fuzz coverage bench static
 all: $(addprefix $(O)/,$(PROGRAMS))	## build the three programs (default)
 
 help:					## this list
@@ -153,6 +153,28 @@ $(UNIT) $(FUZZ) $(TESTBIN): $(O)/test/%: $(O)/obj/test/%.o $(ALL_A)
 # Remembers the one document that the real function accepted: see the test.
 $(O)/test/unit/test_verify_sweep: ALL_LDFLAGS += -Wl,--wrap=hm_nitro_verify
 test-bins: $(UNIT) $(FUZZ) $(TESTBIN)
+
+# --- the program for users to download: no shared library at all ------------------
+STATIC_FLAGS := $(filter-out -fPIE,$(ALL_CFLAGS))
+# libcrypto.a refers to the resolver, which a static glibc warns of and which
+# hallmark never calls; the filter keeps every other complaint.
+define static_link
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(STATIC_FLAGS) -static -o $@ $^ $(1) \
+		-ljansson -lcrypto -pthread -ldl 2>$@.warnings || { cat $@.warnings; exit 1; }
+	@! grep -vE 'statically linked applications|in function|libcrypto' $@.warnings
+endef
+$(O)/static/hallmark: $(O)/obj/verifier/main.o $(O)/libhallmark-parts.a \
+		$(LIB_A) $(O)/obj/static/cbor.o
+	$(call static_link)
+$(O)/static/test_%: $(O)/obj/test/unit/test_%.o $(O)/libhallmark-parts.a \
+		$(LIB_A) $(O)/obj/static/cbor.o
+	$(call static_link)
+static: $(O)/static/hallmark $(O)/static/test_cbor $(O)/static/test_nitro $(O)/static/test_verify	## hallmark as one static program
+	@for t in cbor nitro verify; do $(O)/static/test_$$t >$(O)/static/test_$$t.log \
+		|| { grep -A3 '^not' $(O)/static/test_$$t.log; exit 1; }; done
+	@ls -l $(O)/static/hallmark
 
 deps:					## install missing Debian packages
 	@test/deps

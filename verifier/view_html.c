@@ -97,7 +97,7 @@ static void put_verdict(struct hm_page *p, const struct hm_view *r)
 	hm_page_put(p, "<p class=\"s\">");
 	hm_page_text(p, s);
 	if (!v->accepted)
-		hm_page_put(p, " What follows is only what the evidence claims.");
+		hm_page_put(p, ". What follows is only what the evidence claims.");
 	hm_page_put(p, "</p>\n");
 }
 

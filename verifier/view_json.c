@@ -227,10 +227,12 @@ static void add_evidence(struct hm_json *root, const struct hm_verdict *v)
 	}
 	if (!v->has_provenance)
 		return;
-	set(root, "statement_sha256",
-	    hex_of(v->statement_sha256, HM_SHA256_LEN));
-	set(root, "artifacts_sha256",
-	    hex_of(v->artifacts_sha256, HM_SHA256_LEN));
+	if (v->checks[HM_CHECK_BINDING].status == HM_CHECK_PASSED) {
+		set(root, "statement_sha256",
+		    hex_of(v->statement_sha256, HM_SHA256_LEN));
+		set(root, "artifacts_sha256",
+		    hex_of(v->artifacts_sha256, HM_SHA256_LEN));
+	}
 	set(root, "source", source_json(&v->provenance.facts));
 	set(root, "build", build_json(&v->provenance));
 	set(root, "subjects", files_json(&v->provenance.artifacts, true));

@@ -141,7 +141,7 @@ static void box_line(struct hm_page *p, const struct box *b, int row,
 {
 	hm_page_putf(p, "<text class=\"%s\" x=\"%d\" y=\"%d\">",
 		     fixed ? "m" : "l", b->x + 16, b->y + 56 + 22 * row);
-	hm_page_clip(p, untrusted, fixed ? 28 : 32);
+	hm_page_clip(p, untrusted, fixed ? 28 : 29);
 	hm_page_put(p, "</text>");
 }
 
@@ -256,7 +256,8 @@ static void draw_statements(struct hm_page *p, const struct box *b,
 	box_begin(p, b);
 	box_line(p, b, 0, false, "provenance and evidence");
 	hm_hex(v->statement_sha256, 12, line);
-	box_line(p, b, 1, true, line);
+	box_line(p, b, 1, true, v->checks[HM_CHECK_BINDING].status ==
+		 HM_CHECK_PASSED ? line : "not checked");
 	box_line(p, b, 2, false, v->logged ? v->log_name : "not in a named log");
 	box_end(p);
 }
