@@ -437,6 +437,7 @@ static void test_hard_patterns(void)
 static void test_mounts(void)
 {
 	AUTO_CLOSE int root = new_root("mounts");
+	struct hm_err err;
 	char path[128];
 
 	put(root, "m/x", 0644, "x");
@@ -464,6 +465,9 @@ static void test_mounts(void)
 	refused(root, "f", HM_E_POLICY,
 		"output 'f' is behind a link or a mount",
 		"a file with another bound over it");
+	ok(hm_tree_remove(tmp_fd, "mounts", &err) == HM_E_SYSTEM &&
+	   err.sys_errno == EBUSY && faccessat(root, "m/x", F_OK, 0) == 0,
+	   "removing a tree stops at a mount, and what is mounted stays");
 	umount2(path, MNT_DETACH);
 	snprintf(path, sizeof(path), "%s/mounts/m", tmp_name);
 	umount2(path, MNT_DETACH);
