@@ -31,6 +31,8 @@
 #include "verifier/case.h"
 
 static void write_text(struct hm_check *k, const char *fmt, va_list ap)
+	HM_PRINTF(2, 0);
+static void write_text(struct hm_check *k, const char *fmt, va_list ap)
 {
 	int n = vsnprintf(k->text, sizeof(k->text), fmt, ap);
 

@@ -143,6 +143,15 @@ int hm_tls_accept(struct hm_tls *t, int fd, struct hm_tls_client *c,
 	return HM_OK;
 }
 
+/* OpenSSL's macro casts const away; the string is only read. */
+static long set_name(SSL *ssl, const char *host)
+{
+	char *name;
+
+	memcpy(&name, &host, sizeof(name));
+	return SSL_set_tlsext_host_name(ssl, name);
+}
+
 int hm_tls_connect(struct hm_tls *t, int fd, const char *host,
 		   struct ssl_st **ret_ssl, struct hm_err *err)
 {
@@ -156,7 +165,7 @@ int hm_tls_connect(struct hm_tls *t, int fd, const char *host,
 	    (literal ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl),
 						     host) != 1
 		     : SSL_set1_host(ssl, host) != 1 ||
-			       SSL_set_tlsext_host_name(ssl, host) != 1)) {
+			       set_name(ssl, host) != 1)) {
 		SSL_free(ssl);
 		return tls_fail(err, "TLS");
 	}

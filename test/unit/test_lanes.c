@@ -156,7 +156,7 @@ static void test_serving(void)
 	struct hm_err err;
 	uint16_t port = 0;
 	pid_t pid = 0;
-	AUTO_CLOSE int server = echo_server(&port, &pid);
+	HM_UNUSED AUTO_CLOSE int server = echo_server(&port, &pid);
 	struct hm_lanes_counts c;
 	char byte;
 
