@@ -9,6 +9,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 #include "runner-hook/build.h"
+#include "runner-hook/image.h"
 #include "runner-hook/publish.h"
 #include "runner-hook/summary.h"
 
@@ -44,6 +45,7 @@ static const struct command {
 } commands[] = {
 	{"build", cmd_build, "build a commit in an enclave, write a release tar"},
 	{"publish", hm_cmd_publish, "log releases, or what is still queued"},
+	{"image", hm_cmd_image, "measure, inspect, make and sign enclave images"},
 };
 
 static void usage(FILE *f)
