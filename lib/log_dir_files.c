@@ -42,17 +42,10 @@ int hm_log_sync_dirs(struct hm_log_dir *d, struct hm_err *err)
 	return HM_OK;
 }
 
-/* Remembers that the directory of this path has a new name in it. */
-static int touch_parent(struct hm_log_dir *d, const char *path,
-			struct hm_err *err)
+static int add_dir(struct hm_log_dir *d, const char *dir, struct hm_err *err)
 {
-	const char *slash = strrchr(path, '/');
-	int len = slash ? (int)(slash - path) : 1;
-	char parent[HM_TILE_PATH_MAX];
-
-	(void)snprintf(parent, sizeof(parent), "%.*s", len, slash ? path : ".");
 	for (size_t i = d->dir_count; i > 0; i--) {
-		if (strcmp(d->dirs[i - 1], parent) == 0)
+		if (strcmp(d->dirs[i - 1], dir) == 0)
 			return HM_OK;
 	}
 	if (d->dir_count == HM_LOG_DIRS_MAX) {
@@ -61,38 +54,75 @@ static int touch_parent(struct hm_log_dir *d, const char *path,
 		if (rc != HM_OK)
 			return rc;
 	}
-	memcpy(d->dirs[d->dir_count++], parent, sizeof(parent));
+	(void)snprintf(d->dirs[d->dir_count++], HM_TILE_PATH_MAX, "%s", dir);
 	return HM_OK;
 }
 
-/* Makes the directories above a path of the public part. */
-static int make_parents(struct hm_log_dir *d, const char *path,
+/* "a/b/c" becomes "a/b", then "a", then ".". */
+static void to_parent(char path[HM_TILE_PATH_MAX])
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash)
+		*slash = '\0';
+	else
+		memcpy(path, ".", 2);
+}
+
+static bool is_known(struct hm_log_dir *d, const char *dir)
+{
+	for (size_t i = 0; i < HM_LOG_KNOWN_DIRS; i++) {
+		if (strcmp(d->known[i], dir) == 0)
+			return true;
+	}
+	(void)snprintf(d->known[d->known_next++ % HM_LOG_KNOWN_DIRS],
+		       HM_TILE_PATH_MAX, "%s", dir);
+	return false;
+}
+
+/*
+ * Remembers that the directory of this path has a new name in it. Whoever made
+ * that directory may have died before its own name was synced, so all above it
+ * are synced too, the first time that this process comes here.
+ */
+static int touch_parent(struct hm_log_dir *d, const char *path,
+			struct hm_err *err)
+{
+	char dir[HM_TILE_PATH_MAX];
+	int rc;
+
+	(void)snprintf(dir, sizeof(dir), "%s", path);
+	to_parent(dir);
+	rc = add_dir(d, dir, err);
+	if (is_known(d, dir))
+		return rc;
+	while (rc == HM_OK && strcmp(dir, ".") != 0) {
+		to_parent(dir);
+		rc = add_dir(d, dir, err);
+	}
+	return rc;
+}
+
+/* Makes the directories above a path of the public part; see touch_parent(). */
+static int make_parents(const struct hm_log_dir *d, const char *path,
 			struct hm_err *err)
 {
 	char part[HM_TILE_PATH_MAX];
 	const char *slash = path;
 
 	while ((slash = strchr(slash, '/')) != NULL) {
-		int rc;
-
 		(void)snprintf(part, sizeof(part), "%.*s", (int)(slash - path),
 			       path);
 		slash++;
-		if (mkdirat(d->public_dir, part, 0755) < 0) {
-			if (errno == EEXIST)
-				continue;
+		if (mkdirat(d->public_dir, part, 0755) < 0 && errno != EEXIST)
 			return hm_fail(err, HM_E_SYSTEM, errno,
 				       "make directory '%s'", part);
-		}
-		rc = touch_parent(d, part, err);
-		if (rc != HM_OK)
-			return rc;
 	}
 	return HM_OK;
 }
 
 /* A synced file under tmp/. Its name is free again once it has been moved. */
-static int write_temp(struct hm_log_dir *d, struct hm_slice data,
+static int write_temp(const struct hm_log_dir *d, struct hm_slice data,
 		      struct hm_err *err)
 {
 	AUTO_CLOSE int fd = openat(d->tmp_dir, "new", O_WRONLY | O_CREAT |
@@ -107,27 +137,32 @@ static int write_temp(struct hm_log_dir *d, struct hm_slice data,
 	return rc;
 }
 
-int hm_log_place(struct hm_log_dir *d, const char *path, struct hm_slice data,
-		 struct hm_err *err)
+/* Writes and syncs a file under tmp/ and moves it to its public name. */
+static int put(const struct hm_log_dir *d, const char *path,
+	       struct hm_slice data, struct hm_err *err)
 {
 	int rc = write_temp(d, data, err);
 
 	if (rc != HM_OK)
 		return hm_err_prefix(err, "'%s'", path);
-	if (renameat(d->tmp_dir, "new", d->public_dir, path) < 0) {
-		if (errno == ENOENT) {
-			rc = make_parents(d, path, err);
-			if (rc != HM_OK)
-				return rc;
-			rc = renameat(d->tmp_dir, "new", d->public_dir, path);
-		} else {
-			rc = -1;
-		}
-		if (rc < 0)
-			return hm_fail(err, HM_E_SYSTEM, errno, "rename '%s'",
-				       path);
+	if (renameat(d->tmp_dir, "new", d->public_dir, path) == 0)
+		return HM_OK;
+	if (errno == ENOENT) {
+		rc = make_parents(d, path, err);
+		if (rc != HM_OK)
+			return rc;
+		if (renameat(d->tmp_dir, "new", d->public_dir, path) == 0)
+			return HM_OK;
 	}
-	return touch_parent(d, path, err);
+	return hm_fail(err, HM_E_SYSTEM, errno, "rename '%s'", path);
+}
+
+int hm_log_place(struct hm_log_dir *d, const char *path, struct hm_slice data,
+		 struct hm_err *err)
+{
+	int rc = put(d, path, data, err);
+
+	return rc == HM_OK ? touch_parent(d, path, err) : rc;
 }
 
 int hm_log_read_signed(const struct hm_log_dir *d, int dir, const char *name,
@@ -166,14 +201,16 @@ int hm_log_commit(struct hm_log_dir *d, struct hm_slice note,
 					  0644, err);
 	if (rc != HM_OK)
 		return hm_err_prefix(err, "memory of signed trees");
-	rc = hm_log_place(d, "checkpoint", note, err);
-	if (rc == HM_OK)
-		rc = hm_log_sync_dirs(d, err);
-	return rc;
+	/*
+	 * Whole at any time, but not worth a wait for its directory: should the
+	 * power cut take the name back to an older checkpoint, DIR/signed brings
+	 * the newest one again.
+	 */
+	return put(d, "checkpoint", note, err);
 }
 
 int hm_log_lock(const struct hm_log_dir *d, hm_deadline_t deadline,
-		     int *ret_fd, struct hm_err *err)
+		int *ret_fd, struct hm_err *err)
 {
 	AUTO_CLOSE int fd = openat(d->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC |
 				   O_NOFOLLOW, 0644);

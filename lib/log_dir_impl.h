@@ -9,6 +9,8 @@
 
 /* Directories to sync at the end of an append; more are synced on the way. */
 #define HM_LOG_DIRS_MAX 64
+/* Leaf directories that an append alternates between: one for each level. */
+#define HM_LOG_KNOWN_DIRS 16
 
 struct hm_log_dir {
 	int dir, public_dir, tmp_dir;
@@ -21,6 +23,9 @@ struct hm_log_dir {
 	struct hm_buf entries;		/* of the entries tile not yet full */
 	char dirs[HM_LOG_DIRS_MAX][HM_TILE_PATH_MAX];
 	size_t dir_count;
+	/* Directories that are known to be on disk with all above them. */
+	char known[HM_LOG_KNOWN_DIRS][HM_TILE_PATH_MAX];
+	size_t known_next;
 };
 
 int hm_log_open_dir(int at, const char *path, int *ret_fd,

@@ -273,7 +273,7 @@ class Disk:
 
 
 def power_cuts():
-    """A session of several processes, recorded; then cut after each operation."""
+    """A session of several processes, some of them killed, recorded; then cut after each operation."""
     trace = scratch + "/trace"
     if os.path.exists(trace):
         os.unlink(trace)
@@ -282,7 +282,10 @@ def power_cuts():
     run(["init", root + "/log", "--origin", "log.example.org"], "trace", 0, trace)
     marks = [sum(1 for _ in open(trace))]
     for i, n in enumerate([1, 2, 250, 3, 1, 300]):
-        r = run(["append", root + "/log", "--raw"] + entry_files(f"s{i}", n), "trace", 0, trace)
+        args = ["append", root + "/log", "--raw"] + entry_files(f"s{i}", n)
+        if i in (0, 1, 3, 5):           # one is killed first, somewhere
+            run(args, "trace", rng.randint(3, 24), trace)
+        r = run(args, "trace", 0, trace)
         if r.returncode != 0:
             problems.append(f"recording: {r.stderr}")
             return

@@ -8,7 +8,8 @@
  *   HM_SHIM_MODE=eio  HM_SHIM_AT=N    the Nth operation and all fsyncs after it
  *                                     fail with EIO
  *   HM_SHIM_MODE=trace                every operation goes to HM_SHIM_TRACE, one
- *                                     line each: OP PATH [PATH2 | HEX]
+ *                                     line each: OP PATH [PATH2 | HEX]; with
+ *                                     HM_SHIM_AT killed there
  *   HM_SHIM_MODE=count                their number goes to HM_SHIM_TRACE
  *
  * Writes to standard output are recorded as "ack": from then on somebody relies
@@ -108,7 +109,7 @@ static void record(const char *op, const char *a, const char *b,
 static bool strikes(bool is_fsync, bool needs_space)
 {
 	ops++;
-	if (mode == KILL && ops == at)
+	if ((mode == KILL || mode == TRACE) && ops == at)
 		raise(SIGKILL);
 	if (mode == FULL && ops >= at && needs_space) {
 		errno = ENOSPC;
@@ -126,7 +127,9 @@ static bool strikes(bool is_fsync, bool needs_space)
 static ssize_t watched_write(int fd, const void *p, size_t len, const char *path)
 {
 	ops++;
-	if (mode == KILL && ops == at) {
+	if ((mode == KILL || mode == TRACE) && ops == at) {
+		if (mode == TRACE)
+			record("write", path, NULL, p, len / 2);
 		(void)REAL(write)(fd, p, len / 2);
 		raise(SIGKILL);
 	}
