@@ -191,7 +191,7 @@ test:					## the fast suite (under 4 minutes)
 	@O=$(O) test/run fast
 
 test-slow:				## real projects, interop, sweeps
-	@test/deps
+	@test/deps slow
 	@$(MAKE) --no-print-directory -s all test-bins
 	@O=$(O) test/run slow
 
