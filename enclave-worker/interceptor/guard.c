@@ -1,6 +1,7 @@
 /*
- * Order matters: chroot and setgroups need capabilities, the id change comes
- * before the capability sets are emptied, no_new_privs before the filter.
+ * Order matters: chroot, setgroups and the bounding set need capabilities, the
+ * id change comes before the other sets are emptied, no_new_privs before the
+ * filter.
  *
  * The filter is an allow-list over x86_64 (aarch64) only. What is not listed
  * fails with EPERM, so that a library's fallback works; what only an attacker
@@ -102,17 +103,22 @@ static int drop_ids(uid_t uid, gid_t gid, struct hm_err *err)
 	return HM_OK;
 }
 
+/* Takes CAP_SETPCAP, which the id change takes away. */
+static int drop_bounding_set(struct hm_err *err)
+{
+	/* It ends at the kernel's last capability: EINVAL from there on. */
+	for (unsigned long cap = 0; cap < 64; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
+			return hm_fail(err, HM_E_SYSTEM, errno, "bounding set");
+	return HM_OK;
+}
+
 static int drop_capabilities(struct hm_err *err)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {0};
 
-	/* The bounding set ends at the kernel's last capability. */
-	for (unsigned long cap = 0; cap < 64; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL &&
-		    errno != EPERM)
-			return hm_fail(err, HM_E_SYSTEM, errno, "bounding set");
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "ambient set");
 	if (syscall(SYS_capset, &head, data) < 0)
@@ -139,8 +145,8 @@ int hm_guard_enter(const char *empty_dir, uid_t uid, gid_t gid,
 	if (chroot(empty_dir) < 0 || chdir("/") < 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "chroot '%s'",
 			       empty_dir);
-	if (drop_ids(uid, gid, err) != HM_OK ||
-	    drop_capabilities(err) != HM_OK)
+	if (drop_bounding_set(err) != HM_OK ||
+	    drop_ids(uid, gid, err) != HM_OK || drop_capabilities(err) != HM_OK)
 		return err->code;
 	if (setrlimit(RLIMIT_CORE, &none) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

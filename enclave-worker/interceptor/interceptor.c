@@ -20,6 +20,9 @@
 /* hm_process_start() puts the session's socket here. */
 #define SESSION_FD 3
 
+/* Packets or connections taken per call, before others have their turn. */
+#define BURST 64
+
 static const uint16_t served_ports[] = {80, 443};
 
 struct interceptor {
@@ -91,7 +94,7 @@ static void dns_ready(struct hm_watch *w)
 	struct interceptor *i = w->ctx;
 	uint8_t query[HM_DNS_PACKET_MAX], answer[HM_DNS_PACKET_MAX];
 
-	for (;;) {
+	for (int burst = 0; burst < BURST; burst++) {
 		struct sockaddr_storage from;
 		socklen_t from_len = sizeof(from);
 		struct hm_err err;
@@ -109,13 +112,15 @@ static void dns_ready(struct hm_watch *w)
 			(void)sendto(w->fd, answer, len, MSG_DONTWAIT,
 				     (struct sockaddr *)&from, from_len);
 	}
+	hm_loop_again(w);
 }
 
 static void refused_ready(struct hm_watch *w)
 {
 	struct interceptor *i = w->ctx;
 
-	hm_snoop_read(&i->snoop, &i->names, &i->report);
+	if (hm_snoop_read(&i->snoop, &i->names, &i->report))
+		hm_loop_again(w);
 }
 
 static void listener_ready(struct hm_watch *w)
@@ -123,10 +128,14 @@ static void listener_ready(struct hm_watch *w)
 	struct interceptor *i = w->ctx;
 
 	w->deadline = HM_NO_DEADLINE;
-	while (i->conns.open < HM_CONN_MAX) {
-		int fd = accept4(w->fd, NULL, NULL,
-				 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	for (int burst = 0; i->conns.open < HM_CONN_MAX; burst++) {
+		int fd;
 
+		if (burst == BURST) {
+			hm_loop_again(w);
+			return;
+		}
+		fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
 			hm_conn_start(&i->conns, fd);
 			continue;

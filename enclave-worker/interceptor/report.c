@@ -86,14 +86,20 @@ void hm_report_json(struct hm_report *r, enum hm_report_kind kind,
 
 void hm_report_notice(struct hm_report *r, const char *fmt, ...)
 {
+	static const char enough[] =
+		"more was refused; attestation/network.json lists it";
 	char text[HM_ERR_MSG_MAX];
 	va_list ap;
 	int n;
 
+	if (r->notices > HM_REPORT_NOTICES)
+		return;
 	va_start(ap, fmt);
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (n > 0)
+	if (r->notices++ == HM_REPORT_NOTICES)
+		hm_report_send(r, HM_REPORT_NOTICE, hm_slice_str(enough));
+	else if (n > 0)
 		hm_report_send(r, HM_REPORT_NOTICE, hm_slice_str(text));
 }
 

@@ -10,6 +10,11 @@
 
 /* One message. An entry is cut to fit before it gets here. */
 #define HM_REPORT_MAX (32U << 10)
+/*
+ * Lines for the user. A build that provokes refusals in a loop is told so once;
+ * the record has them all.
+ */
+#define HM_REPORT_NOTICES 100
 /* Waiting for a slow session; past it entries are lost, and counted. */
 #define HM_REPORT_QUEUE (4U << 20)
 
@@ -31,6 +36,7 @@ struct hm_report {
 	int fd;
 	struct hm_buf queue;	/* u32be length, then the message */
 	uint64_t lost;
+	unsigned int notices;
 };
 
 void hm_report_init(struct hm_report *r, int fd);

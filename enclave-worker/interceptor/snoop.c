@@ -20,6 +20,7 @@
 
 /* Longest IPv4 header and the part of TCP that we look at. */
 #define SNAP 96
+#define BURST 64
 
 #define LDB(k) BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (unsigned int)(k))
 #define LDH_X(k) BPF_STMT(BPF_LD | BPF_H | BPF_IND, (k))
@@ -153,18 +154,18 @@ static void target_of(const struct hm_snoop_entry *e,
 		snprintf(out, size, "%s", name ? name : "?");
 }
 
-void hm_snoop_read(struct hm_snoop *s, const struct hm_names *names,
+bool hm_snoop_read(struct hm_snoop *s, const struct hm_names *names,
 		   struct hm_report *report)
 {
 	uint8_t packet[SNAP];
 	char target[HM_DNS_NAME_MAX + 8];
 
-	for (;;) {
+	for (int burst = 0; burst < BURST; burst++) {
 		ssize_t n = recv(s->fd, packet, sizeof(packet), MSG_DONTWAIT);
 		struct hm_snoop_entry *e;
 
 		if (n <= 0)
-			return;
+			return false;
 		e = hm_snoop_packet(s, hm_slice(packet, (size_t)n));
 		if (!e || e->count != 1)
 			continue;
@@ -172,6 +173,7 @@ void hm_snoop_read(struct hm_snoop *s, const struct hm_names *names,
 		hm_report_notice(report, "refused: %s %s: %s", kind_of(e), target,
 				 reason_of(e));
 	}
+	return true;
 }
 
 void hm_snoop_report(struct hm_snoop *s, const struct hm_names *names,
@@ -179,7 +181,9 @@ void hm_snoop_report(struct hm_snoop *s, const struct hm_names *names,
 {
 	char target[HM_DNS_NAME_MAX + 8];
 
-	hm_snoop_read(s, names, report);
+	/* The build is over: what is in the socket's buffer is all there is. */
+	while (hm_snoop_read(s, names, report))
+		continue;
 	for (size_t i = 0; i < s->count; i++) {
 		const struct hm_snoop_entry *e = &s->entries[i];
 

@@ -26,8 +26,8 @@ struct hm_snoop {
 
 /* In the proxy namespace, with CAP_NET_RAW. fd is non-blocking. */
 int hm_snoop_init(struct hm_snoop *s, struct hm_err *err) HM_MUST_CHECK;
-/* Reads what is there; new destinations get a notice. */
-void hm_snoop_read(struct hm_snoop *s, const struct hm_names *names,
+/* Reads some of what is there; true = more. New destinations get a notice. */
+bool hm_snoop_read(struct hm_snoop *s, const struct hm_names *names,
 		   struct hm_report *report);
 /* One IPv4 packet, as the filter lets it through. For tests too. */
 struct hm_snoop_entry *hm_snoop_packet(struct hm_snoop *s,

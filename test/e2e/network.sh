@@ -79,6 +79,18 @@ ok $? "mode none: loopback and nothing else" "$T/none.log"
 [ "$(jq -c '[.recorded, .complete, .exchanges, .names]' "$T/none.json")" = '[true,true,[],[]]' ]
 ok $? "its record is empty and complete" "$T/none.json"
 
+# What the interceptor gave up.
+"$run" --state "$T/state4" --uid 0 -- sleep 3 2>/dev/null &
+pid=$!
+sleep 1
+status=/proc/$(pgrep -P $pid -f interceptor)/status
+[ "$(awk '/^(Uid|CapEff|CapPrm|CapBnd|NoNewPrivs|Seccomp):/ {printf "%s ", $2}' "$status")" = \
+	"993 0000000000000000 0000000000000000 0000000000000000 1 2 " ]
+ok $? "the interceptor: own uid, no capability, no new privileges, a filter" "$status"
+[ "$(ls "${status%status}root/" | wc -l)" = 0 ]
+ok $? "its root directory is empty"
+wait $pid
+
 # Ends when the session does, however that ends.
 "$run" --state "$T/state3" -- sleep 60 2>/dev/null &
 pid=$!
