@@ -41,14 +41,6 @@ static bool has_id256(const struct hm_source *s)
 	       (s->want_kind == HM_GIT_BLOB && s->spec.commit.alg == HM_GIT_SHA1);
 }
 
-/* Puts the entry's path in front of an error about it. */
-static int at_path(const struct hm_source *s, struct hm_err *err)
-{
-	if (s->path.len == 0)
-		return hm_err_prefix(err, "source");
-	return hm_err_prefix(err, "source: '%s'", HM_ESC(hm_buf_slice(&s->path)));
-}
-
 int hm_source_new(const struct hm_source_spec *spec, struct hm_source **ret_s,
 		  struct hm_err *err)
 {
@@ -375,7 +367,7 @@ static int enter(struct hm_source *s, struct hm_err *err)
 {
 	if (s->failed)
 		return hm_fail(err, HM_E_PROTOCOL, 0,
-			       "source: refused before, nothing more is taken");
+			       "refused before, nothing more is taken");
 	return HM_OK;
 }
 
@@ -385,7 +377,9 @@ static int leave(struct hm_source *s, int rc, struct hm_err *err)
 		return rc;
 	s->failed = true;
 	s->complete = false;
-	return at_path(s, err);
+	if (s->path.len > 0)	/* what it is about */
+		(void)hm_err_prefix(err, "'%s'", HM_ESC(hm_buf_slice(&s->path)));
+	return rc;
 }
 
 int hm_source_begin(struct hm_source *s, unsigned int kind, uint64_t size,

@@ -169,9 +169,9 @@ static int fill(struct hm_wire *w, hm_deadline_t deadline, struct hm_err *err)
 	if (rc < 0)
 		return rc;
 	rc = hm_io_read_some(w->fd, at, n, deadline, &n, err);
-	if (rc < 0)
+	if (rc < 0 && rc != HM_E_CLOSED)
 		return rc;
-	if (n == 0)
+	if (rc == HM_E_CLOSED || n == 0)	/* reset or not: it is gone */
 		return hm_fail(err, HM_E_CLOSED, 0,
 			       "the other side closed the connection in state "
 			       "'%s'", hm_state_name(w->state));

@@ -155,6 +155,9 @@ static int step_follow(struct hm_host *h, struct hm_err *err)
 	if (rc == HM_OK && h->spec.network != HM_NET_NONE &&
 	    (!h->config->network || strcmp(h->config->network, "none") != 0))
 		rc = hm_lanes_fill(h->lanes, err);
+	/* a worker that refused the source is gone before the first lane */
+	if (rc == HM_E_CLOSED)
+		rc = hm_host_last_words(h, err);
 	return rc < 0 ? rc : hm_host_follow(h, err);
 }
 

@@ -324,9 +324,9 @@ static int look(void *ctx, struct hm_err *err)
 
 /*
  * The worker hung up while we were writing. What it said last, if it said
- * anything, is the reason; "connection closed" is not.
+ * anything, is the reason; which write it was that failed is not.
  */
-static int last_words(struct hm_host *h, struct hm_err *err)
+int hm_host_last_words(struct hm_host *h, struct hm_err *err)
 {
 	struct hm_err said;
 	struct hm_frame frame;
@@ -340,6 +340,8 @@ static int last_words(struct hm_host *h, struct hm_err *err)
 			return rc;
 		}
 	}
+	if (said.code == HM_E_CLOSED)
+		*err = said;
 	return err->code;
 }
 
@@ -355,7 +357,7 @@ int hm_host_send_source(struct hm_host *h, struct hm_err *err)
 	rc = hm_repo_stream(&h->repo, &h->commit, &sink, err);
 	if (rc == HM_OK)
 		rc = hm_wire_flush(&h->wire, answer_by(), err);
-	return rc == HM_E_CLOSED ? last_words(h, err) : rc;
+	return rc == HM_E_CLOSED ? hm_host_last_words(h, err) : rc;
 }
 
 void hm_host_console(struct hm_host *h)
@@ -416,7 +418,7 @@ int hm_host_follow(struct hm_host *h, struct hm_err *err)
 		if (n > 0)
 			rc = hm_lanes_handle(h->lanes, fds + LANES, lanes, err);
 		if (rc < 0)
-			return rc;
+			return rc == HM_E_CLOSED ? hm_host_last_words(h, err) : rc;
 		if (hm_wire_pending(&h->wire) ||
 		    (n > 0 && fds[CONTROL].revents != 0)) {
 			struct hm_frame frame;

@@ -52,6 +52,8 @@ struct hm_host {
 int hm_host_greet(struct hm_host *h, struct hm_err *err) HM_MUST_CHECK;
 int hm_host_configure(struct hm_host *h, struct hm_err *err) HM_MUST_CHECK;
 int hm_host_send_source(struct hm_host *h, struct hm_err *err) HM_MUST_CHECK;
+/* After HM_E_CLOSED: why the worker hung up, if it said so. Returns a code < 0. */
+int hm_host_last_words(struct hm_host *h, struct hm_err *err) HM_MUST_CHECK;
 /* Until the worker is done or has failed. */
 int hm_host_follow(struct hm_host *h, struct hm_err *err) HM_MUST_CHECK;
 /* Console lines of the enclave, into the log when verbose, else dropped. */

@@ -267,7 +267,7 @@ static void test_trees(enum hm_git_alg alg)
 	fails(try_entries(alg, ENTRIES({"100664", "a"}), 1), &err, HM_E_FORMAT,
 	      "none of the modes", "group-writable");
 	fails(try_entries(alg, ENTRIES({"100644", ".git"}), 1), &err, HM_E_POLICY,
-	      "source: the name '.git' is '.git' to some", "a file .git");
+	      "the name '.git' is '.git' to some", "a file .git");
 	fails(try_entries(alg, ENTRIES({"40000", ".Git"}), 1), &err, HM_E_POLICY,
 	      "'.Git' is '.git'", "a directory .Git");
 	fails(try_entries(alg, ENTRIES({"120000", "git~1"}), 1), &err,
@@ -328,7 +328,7 @@ static void test_link_then_directory(void)
 	fx_add(&s, HM_GIT_TREE, inner.data, inner.len);
 	fx_add(&s, HM_GIT_BLOB, "blob", 4);
 	fails(fx_replay(&s, &commit, ALL, 4096, NULL), &err, HM_E_POLICY,
-	      "source: 'a': this name comes twice in its directory", "refused");
+	      "'a': this name comes twice in its directory", "refused");
 	ok(fx_sh("test -L out/a && test -z \"$(ls -A victim)\"", NULL),
 	   "the link is a leaf, nothing went through it");
 	fx_stream_release(&s);
@@ -423,9 +423,9 @@ static void test_limits(void)
 	}
 	ok_call(try_tree(HM_GIT_SHA1, &tree, 10, 40), &err, "40 bytes of 40");
 	fails(try_tree(HM_GIT_SHA1, &tree, 10, 39), &err, HM_E_TOO_LARGE,
-	      "source: '9': the source is larger than", "40 bytes of 39");
+	      "'9': the source is larger than", "40 bytes of 39");
 	fails(try_tree(HM_GIT_SHA1, &tree, 10, 0), &err, HM_E_TOO_LARGE,
-	      "source: '0': the source is larger than", "4 bytes of none");
+	      "'0': the source is larger than", "4 bytes of none");
 }
 
 static void test_tree_sizes(void)
@@ -501,7 +501,7 @@ static void test_lfs(void)
 	ok(fx_sh("test \"$(cat out/data)\" = content && test -x out/data", NULL),
 	   "and written instead of the pointer");
 	fails(try_lfs(on, "CONTENT", NULL), &err, HM_E_CRYPTO,
-	      "source: 'data': LFS content is not what its pointer says", "other");
+	      "'data': LFS content is not what its pointer says", "other");
 	fails(try_lfs(on, "content.", NULL), &err, HM_E_CRYPTO,
 	      "LFS content of 8 bytes; its pointer says 7", "longer");
 	fails(try_lfs(on, "", NULL), &err, HM_E_CRYPTO,
