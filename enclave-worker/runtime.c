@@ -111,21 +111,25 @@ int hm_runtime_version(const struct hm_runtime *r, hm_deadline_t deadline,
 	const struct hm_process_spec spec = {.argv = argv, .stdin_fd = -1,
 					     .stdout_fd = -1, .stderr_fd = -1};
 	AUTO_BUF struct hm_buf text;
+	AUTO_BUF struct hm_buf said;
 	struct hm_exit status;
 	const uint8_t *end;
 	size_t len;
 	int rc;
 
 	hm_buf_init(&text, MESSAGE_MAX);
-	rc = hm_process_run(&spec, &text, NULL, deadline, &status, err);
+	hm_buf_init(&said, MESSAGE_MAX);
+	rc = hm_process_run(&spec, &text, &said, deadline, &status, err);
 	if (rc != HM_OK)
 		return hm_err_prefix(err, "sandbox runtime (is %s installed?)", r->name);
 	end = memchr(text.data, '\n', text.len);
 	len = end ? (size_t)(end - text.data) : text.len;
 	if (status.signalled || status.code != 0 || len == 0 ||
 	    len >= HM_RUNTIME_VERSION_MAX || !hm_slice_is_text(hm_slice(text.data, len)))
-		return hm_fail(err, HM_E_SYSTEM, 0, "%s --version does not say its version",
-			       r->name);
+		return hm_fail(err, HM_E_SYSTEM, 0,
+			       "%s --version does not say its version (%s %d: %s)", r->name,
+			       status.signalled ? "signal" : "exit status", status.code,
+			       HM_ESC(hm_buf_slice(&said)));
 	memcpy(out, text.data, len);
 	out[len] = 0;
 	return HM_OK;
