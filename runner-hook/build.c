@@ -137,8 +137,6 @@ static int step_enclave(struct hm_host *h, struct hm_err *err)
 	h->start_ms = hm_now_ms() - since;
 	if (rc == HM_OK)
 		rc = hm_host_configure(h, err);
-	if (rc < 0)
-		hm_host_console(h);
 	return rc;
 }
 
@@ -241,6 +239,7 @@ static void host_init(struct hm_host *h, const struct hm_host_config *c)
 	hm_buf_init(&h->repository, 2048);
 	hm_buf_init(&h->ref, 1024);
 	hm_buf_init(&h->spec_text, HM_BUILDSPEC_MAX);
+	hm_buf_init(&h->console, 4096);
 	hm_buildspec_init(&h->spec);
 	h->egress = (struct hm_egress_policy){
 		.allow_private = c->allow_private.items,
@@ -259,6 +258,7 @@ static void host_release(struct hm_host *h)
 	free(h->published);
 	hm_buildspec_release(&h->spec);
 	hm_buf_release(&h->spec_text);
+	hm_buf_release(&h->console);
 	hm_buf_release(&h->ref);
 	hm_buf_release(&h->repository);
 	hm_repo_release(&h->repo);
@@ -282,6 +282,9 @@ int hm_build(const struct hm_host_config *config, unsigned int *ret_status,
 		rc = hm_package_new(config->output, &h.package, err);
 	if (rc == HM_OK)
 		rc = run(&h, err);
+	/* It ended without a word on the wire: the console may know why. */
+	if (rc == HM_E_CLOSED || rc == HM_E_SYSTEM)
+		hm_host_last_console(&h);
 	if (rc == HM_OK) {
 		hm_progress_free(HM_TAKE_PTR(h.progress));
 		rc = hm_summary_write(&h, err);

@@ -363,15 +363,33 @@ int hm_host_send_source(struct hm_host *h, struct hm_err *err)
 void hm_host_console(struct hm_host *h)
 {
 	uint8_t chunk[4096];
-	size_t n = 0;
+	size_t n = 0, over;
 	int fd = h->backend->console(h->enclave);
 
 	if (fd < 0 || hm_io_read_some(fd, chunk, sizeof(chunk),
 				      hm_deadline_in(10), &n, NULL) < 0 ||
 	    n == 0)
 		return;
-	if (h->config->verbose)
+	if (h->config->verbose) {
 		hm_progress_log(h->progress, true, hm_slice(chunk, n));
+		return;
+	}
+	/* Kept for hm_host_last_console(): only what came last. */
+	over = h->console.len + n > h->console.max ?
+		       h->console.len + n - h->console.max : 0;
+	hm_buf_consume(&h->console, over);
+	(void)!hm_buf_add(&h->console, chunk, n, NULL);
+}
+
+void hm_host_last_console(struct hm_host *h)
+{
+	if (h->enclave)
+		hm_host_console(h);
+	if (h->console.len == 0)
+		return;
+	hm_progress_notice(h->progress,
+			   hm_slice_str("the enclave's last words:"));
+	hm_progress_log(h->progress, true, hm_buf_slice(&h->console));
 }
 
 /* Silence is judged by the step: a build may be quiet for its whole limit. */

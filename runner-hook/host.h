@@ -36,6 +36,7 @@ struct hm_host {
 	int64_t started_ms;		/* wall clock */
 	int64_t start_ms;		/* how long step 2 took */
 	int control_fd;
+	struct hm_buf console;		/* its end, when not shown as it came */
 	struct hm_wire wire;
 	struct hm_egress_policy egress;
 	struct hm_lanes *lanes;
@@ -58,3 +59,5 @@ int hm_host_last_words(struct hm_host *h, struct hm_err *err) HM_MUST_CHECK;
 int hm_host_follow(struct hm_host *h, struct hm_err *err) HM_MUST_CHECK;
 /* Console lines of the enclave, into the log when verbose, else dropped. */
 void hm_host_console(struct hm_host *h);
+/* When an enclave ended by itself: what it printed last, shown to the user. */
+void hm_host_last_console(struct hm_host *h);

@@ -56,6 +56,12 @@ mkdir "$T/norepo"
 [ $? != 0 ] && grep -qi 'repository' "$T/norepo.log"
 ok $? 'outside a repository: said so' "$T/norepo.log"
 
+# An enclave that dies without a word on the wire: its console is the reason.
+printf '#!/bin/sh\necho "no memory for init" >&2\nexit 1\n' >"$T/worker"; chmod 755 "$T/worker"
+"$BIN/runner-hook" build --enclave local --worker "$T/worker" --output "$T/dead.tar" "$T/c-hello" >"$T/dead.log" 2>&1
+[ $? = 3 ] && grep -q 'no memory for init' "$T/dead.log" && [ ! -e "$T/dead.tar" ]
+ok $? 'an enclave that dies: its last words are shown' "$T/dead.log"
+
 # A dirty work tree is warned about and does not matter.
 echo 'int main(void) { return 1; }' >"$T/c-hello/hello.c"
 build c-hello && grep -q 'not part of this build' "$T/c-hello.log" && verify c-hello
