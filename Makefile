@@ -235,6 +235,12 @@ fuzz:					## every parser, FUZZ_SECONDS=60 each
 			echo test/fuzz/corpus/$${f#fuzz_}) 2>&1 | tail -n 12 || exit 1; \
 	done
 
+coverage:				## branches of the verification core
+	@$(MAKE) --no-print-directory -s O=build-cov COVERAGE=1 CFLAGS='-O0 -g' \
+		all test-bins
+	@find build-cov -name '*.gcda' -delete
+	@test/coverage build-cov
+
 bench:					## ratios against named tools, same run
 	@$(MAKE) --no-print-directory -s all test-bins
 	@O=$(O) test/bench/run

@@ -1,9 +1,9 @@
 /*
- * The whole verifier on anything at all: intake, every check, every report. The
- * root is whichever the input brings along, so that the fuzzer gets past it (the
- * image likewise), and both kinds of root are tried. Properties: nothing is accepted without all its
- * parts; reports are written whatever came in, and the JSON one parses; the page
- * has no markup but ours.
+ * The whole verifier on anything at all: intake, every check, every report. Root
+ * and image are whichever the input brings along, so that the fuzzer gets past
+ * them, and both kinds of root are tried. Properties: nothing is accepted without
+ * all its parts; reports are written whatever came in, and the JSON one parses;
+ * the page has no markup but ours.
  */
 #include <sys/mman.h>
 
