@@ -74,6 +74,14 @@ static void bend_log_content(struct rk *k)
 	bend_side_content(k, HM_TAR_LOG);
 }
 
+/* Of the same length, so that only the digest tells. */
+static void bend_log_byte(struct rk *k)
+{
+	for (size_t i = 0; i < k->side_count; i++)
+		if (strcmp(k->side[i].name, HM_TAR_LOG) == 0)
+			k->side[i].data = hm_slice_str("cc -o hello hellO.c\n");
+}
+
 static void bend_document_file(struct rk *k)
 {
 	bend_side_content(k, HM_TAR_DOCUMENT);
@@ -382,7 +390,35 @@ static void bend_repository_name(struct rk *k)
 	k->facts.repository = "nothing";
 }
 
+static void bend_nonce(struct rk *k)
+{
+	k->nonce = hm_slice_str("nonce");
+}
+
+static void bend_nonce_other(struct rk *k)
+{
+	k->nonce = hm_slice_str("nonc3");
+}
+
 /* --- environment --- */
+
+static void bend_layer(struct rk *k)
+{
+	k->facts.has_layer = true;
+	memset(k->facts.layer_sha256, 0x44, HM_SHA256_LEN);
+}
+
+static void bend_layer_other(struct rk *k)
+{
+	k->facts.has_layer = true;
+	memset(k->facts.layer_sha256, 0x45, HM_SHA256_LEN);
+}
+
+static void bend_qemu(struct rk *k)
+{
+	k->facts.backend = "qemu";
+	k->facts.attester = "dev";
+}
 
 static void bend_development(struct rk *k)
 {
@@ -425,6 +461,12 @@ static const struct rk_bend {
 	enum rk_step step;
 	void (*bend)(struct rk *k);
 } rk_bends[] = {
+	{ "nonce", RK_DOCUMENT, bend_nonce },
+	{ "nonce-other", RK_DOCUMENT, bend_nonce_other },
+	{ "layer", RK_PROVENANCE, bend_layer },
+	{ "layer-other", RK_PROVENANCE, bend_layer_other },
+	{ "qemu", RK_PROVENANCE, bend_qemu },
+	{ "log-byte", RK_TAR, bend_log_byte },
 	{ "no-document", RK_TAR, bend_no_document },
 	{ "no-network", RK_TAR, bend_no_network },
 	{ "no-log", RK_TAR, bend_no_log },

@@ -56,6 +56,7 @@ struct rk {
 	struct hm_evidence_facts ef;
 	struct hm_dsse ds, de;
 	struct hm_json *log_entries;	/* for E's bundle; owned */
+	struct hm_json *s_log_entries;	/* for S's; owned */
 	struct hm_buf sb, eb;		/* bundles */
 	const struct hm_key *s_key, *e_key, *hint_key;	/* default: key */
 	int64_t mtime_s;
@@ -184,6 +185,7 @@ static inline void rk_release(struct rk *k)
 {
 	hm_json_free(k->downloads);
 	hm_json_free(k->log_entries);
+	hm_json_free(k->s_log_entries);
 	hm_key_free(k->root_key);
 	hm_key_free(k->instance_key);
 	hm_key_free(k->leaf_key);
@@ -367,7 +369,8 @@ static inline void rk_bundles(struct rk *k)
 {
 	const struct hm_key *hint = k->hint_key ? k->hint_key : k->key;
 
-	RK_MUST(hm_bundle_write(&k->ds, hint, NULL, NULL, &k->sb, err));
+	RK_MUST(hm_bundle_write(&k->ds, hint, k->s_log_entries, NULL, &k->sb,
+				err));
 	RK_MUST(hm_bundle_write(&k->de, hint, k->log_entries, NULL, &k->eb,
 				err));
 	rk_side(k, HM_TAR_LOG, k->log);

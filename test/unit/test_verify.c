@@ -378,6 +378,9 @@ POLICY(want_policy_expired, "\"expires\":\"2026-05-03T09:20:30Z\"")
 POLICY(want_policy_votes, "\"challengers\":{\"keys\":[\"a\",\"b\"],\"of\":2,"
        "\"threshold\":1}")
 POLICY(want_policy_bare, "")
+POLICY(want_endorsers, "\"endorsers\":{\"threshold\":1,\"keys\":[\"-----BEGIN "
+       "PUBLIC KEY-----\\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4"
+       "rXAxZuE=\\n-----END PUBLIC KEY-----\\n\"]}")
 
 static void want_policy_source_only(struct hm_expect *w)
 {
@@ -427,6 +430,11 @@ static const struct trial trials[] = {
 	{ "", want_policy_source_only, HM_R_NONE, "" },
 	{ "local", want_development, HM_R_NONE, "" },
 	{ "local", want_development_pinned, HM_R_NONE, "" },
+	{ "qemu", want_development, HM_R_NONE, "" },
+	{ "nonce", want_nonce, HM_R_NONE, "" },
+	{ "layer", want_layer, HM_R_NONE, "" },
+	{ "unrecorded", NULL, HM_R_NONE, "" },
+	{ "incomplete", NULL, HM_R_NONE, "" },
 	{ "offline", want_policy_complete, HM_R_NONE, "" },
 	{ "nameless", want_any, HM_R_NONE, "" },
 	/* the release as such */
@@ -463,6 +471,9 @@ static const struct trial trials[] = {
 	{ "", want_image_unindexed, HM_R_UNKNOWN_IMAGE, "--image-index" },
 	{ "local", want_development_endorsed, HM_R_UNKNOWN_IMAGE, "endorsed" },
 	{ "", want_layer, HM_R_UNKNOWN_IMAGE, "toolchain layer" },
+	{ "layer", want_index, HM_R_UNKNOWN_IMAGE, "toolchain layer" },
+	{ "layer-other", want_layer, HM_R_UNKNOWN_IMAGE, "toolchain layer" },
+	{ "", want_endorsers, HM_R_UNKNOWN_IMAGE, "an endorsed image" },
 	{ "", want_image_other, HM_R_UNKNOWN_IMAGE, "not one of those demanded" },
 	{ "", want_policy_images, HM_R_UNKNOWN_IMAGE, "not one of those" },
 	{ "", want_index_revoked, HM_R_REVOKED_IMAGE,
@@ -487,7 +498,7 @@ static const struct trial trials[] = {
 	{ "user-tree", NULL, HM_R_BINDING, "different sources" },
 	{ "user-files", NULL, HM_R_BINDING, "different files" },
 	{ "user-statement", NULL, HM_R_BINDING, "not made for this" },
-	{ "statement-pcr", want_index_other, HM_R_UNKNOWN_IMAGE, "" },
+	{ "statement-pcr", want_development, HM_R_BINDING, "different images" },
 	{ "e-commit", NULL, HM_R_BINDING, "another commit or image" },
 	{ "e-pcr", NULL, HM_R_BINDING, "another commit or image" },
 	{ "e-statement", NULL, HM_R_BINDING, "another provenance" },
@@ -496,6 +507,7 @@ static const struct trial trials[] = {
 	{ "e-name", NULL, HM_R_BINDING, "different files" },
 	{ "document-file", NULL, HM_R_BINDING, "not the document" },
 	{ "network-content", NULL, HM_R_BINDING, "network.json is not" },
+	{ "log-byte", NULL, HM_R_BINDING, "build.log is not" },
 	{ "log-content", NULL, HM_R_BINDING, "build.log is not" },
 	{ "latch", NULL, HM_R_BINDING, "PCR16" },
 	{ "no-latch", NULL, HM_R_BINDING, "PCR16" },
@@ -513,6 +525,7 @@ static const struct trial trials[] = {
 	{ "file-renamed", NULL, HM_R_FILES, "hello: was built and is missing" },
 	{ "mtime", NULL, HM_R_FILES, "times in the release" },
 	/* time */
+	{ "nonce-other", want_nonce, HM_R_NONCE, "nonce that you demand" },
 	{ "", want_nonce, HM_R_NONCE, "nonce that you demand" },
 	{ "late-document", NULL, HM_R_TIME, "at the end of the build" },
 	{ "early-document", NULL, HM_R_TIME, "at the end of the build" },
