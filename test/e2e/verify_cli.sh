@@ -128,6 +128,24 @@ run 0 PASSED 'a stranger'"'"'s line among ours' $H verify "$G/files/hello" -b "$
 echo '{"a":1}' >"$T/none.json"
 run 4 'none.json: neither a Sigstore bundle' 'a file that is no bundle' $H verify "$G/files/hello" -b "$T/none.json" $S $P
 
+run 0 PASSED 'the same bundle twice' $H verify "$G/files/hello" -b "$G/release.tar.intoto.jsonl" -b "$G/release.tar.intoto.jsonl" $S $P
+run 4 'given twice' 'the same tar twice' $H verify "$G/files/hello" -b "$G/release.tar" -b "$G/release.tar" $S $P
+(printf '\n\t '; sed 's/$/ \t\r/' "$G/release.tar.intoto.jsonl"; printf '\n\n') >"$T/blanks.jsonl"
+run 0 PASSED 'lines with blanks around them' $H verify "$G/files/hello" -b "$T/blanks.jsonl" $S $P
+run 4 FAILED 'an empty bundle' $H verify "$G/files/hello" -b /dev/null $S $P
+run 3 'No such file' 'no such bundle' $H verify "$G/files/hello" -b "$T/none.jsonl" $S $P
+run 2 'sha256: and' 'a short digest' $H verify --digest sha256:00 -b "$G/release.tar" $S $P
+run 2 'name one file' 'a digest and a file' $H verify --digest "sha256:$D" "$G/files/hello" -b "$G/release.tar" $S $P
+run 0 PASSED 'a name without a slash' sh -c "cd $G && $H verify release.tar $S $P"
+mkdir "$T/inner"; tar -cf "$T/inner/out.tar" -C "$G" commit
+make_release "$T/t" "out.tar=$T/inner/out.tar"
+mkdir "$T/withtar"; cp "$T/inner/out.tar" "$T/t/release.tar" "$T/withtar"
+run 0 '`out.tar` was built' 'a directory with a tar that was built' $H verify "$T/withtar" $S --policy "$T/t/policy.json"
+cp "$T/b-cut/release.tar" "$T/withtar/release.tar"
+run 4 'release.tar: ' 'a directory with a damaged release' $H verify "$T/withtar" $S --policy "$T/t/policy.json"
+mkdir -p "$T/deep/$(printf 'd/%.0s' $(seq 40))"
+run 4 'nest too deep' 'a directory without end' $H verify "$T/deep" $S $P
+
 mkdir "$T/dir"; cp "$G/files/"* "$G/release.tar" "$T/dir"
 run 0 '`hello` and `readme.txt` were built' 'a directory with the tar' $H verify "$T/dir" $S $P
 rm "$T/dir/release.tar"; cp "$G/release.tar.intoto.jsonl" "$T/dir"
