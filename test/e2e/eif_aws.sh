@@ -12,7 +12,7 @@ if [ ! -x "$cache/bin/eif_build" ]; then
 		exit 77
 	fi
 	mkdir -p "$cache"
-	if ! cargo install --quiet --root "$cache" --version $VERSION eif_build >"$T/log" 2>&1; then
+	if ! cargo install --quiet --locked --root "$cache" --version $VERSION eif_build >"$T/log" 2>&1; then
 		echo "AWS's eif_build was NOT compared, it cannot be had: $(tail -n 1 "$T/log")"
 		exit 77
 	fi
