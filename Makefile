@@ -93,7 +93,7 @@ FUZZ := $(patsubst test/fuzz/%.c,$(O)/test/fuzz/%,$(wildcard test/fuzz/fuzz_*.c)
 TESTBIN := $(patsubst test/tools/%.c,$(O)/test/tools/%,$(wildcard test/tools/*.c))
 
 .PHONY: all help clean install uninstall deps demo test test-slow check-unit \
-	test-bins check-san lint headers format format-check fuzz coverage bench static
+	test-bins check-san lint headers format fuzz coverage bench static
 all: $(addprefix $(O)/,$(PROGRAMS))	## build the three programs (default)
 
 help:					## this list
