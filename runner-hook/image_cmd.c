@@ -78,7 +78,8 @@ int hm_image_format(const char *format, bool *ret_json, struct hm_err *err)
 int hm_image_open(const char *path, int *ret_fd, struct hm_eif *ret,
 		  struct hm_err *err)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* O_NONBLOCK: wait for a FIFO's writer in poll(2), where signals end it. */
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	int rc;
 
 	if (fd < 0)

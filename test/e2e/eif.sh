@@ -65,6 +65,10 @@ run 1 'it is for another image' 'another PCR0' $I measure "$D/bad-image.eif"
 run 1 'it is for PCR8, not for PCR0' 'another register' $I measure "$D/bad-register.eif"
 run 4 'not an enclave image' 'not an image' $I measure "$D/key.pem"
 run 3 'No such file' 'no file' $I measure "$D/none"
+mkfifo "$T/nobody"
+run 130 'cancelled' 'a FIFO that nobody writes, and SIGTERM' timeout --preserve-status -k 10 0.5 $I measure "$T/nobody"
+(sleep 0.3; cat "$D/good.eif") | $I measure /dev/stdin | cmp -s - "$T/a"
+ok $? 'from a slow pipe'
 run 3 'Is a directory' 'a directory' $I measure "$D"
 run 2 'one FILE is needed' 'no operand' $I measure
 run 2 '--format is text or json' 'a format' $I measure --format xml "$D/good.eif"
