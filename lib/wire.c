@@ -185,6 +185,9 @@ int hm_wire_receive(struct hm_wire *w, hm_deadline_t deadline,
 	struct header h;
 	int rc;
 
+	/* A peer that always has something to say does not escape the clock. */
+	if (hm_deadline_left(deadline) == 0)
+		return hm_fail(err, HM_E_TIMEOUT, 0, "read: timed out");
 	while (!header_peek(w, &h)) {
 		rc = fill(w, deadline, err);
 		if (rc < 0)

@@ -249,6 +249,8 @@ static void host_init(struct hm_host *h, const struct hm_host_config *c)
 
 static void host_release(struct hm_host *h)
 {
+	/* The signal has been obeyed; it must not cut short the cleaning up. */
+	hm_io_set_cancel_fd(-1);
 	hm_lanes_free(h->lanes);
 	hm_wire_release(&h->wire);
 	hm_cleanup_fd(&h->control_fd);

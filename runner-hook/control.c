@@ -21,6 +21,13 @@
 /* Threads and processes of a parallel build of a large project. */
 #define PIDS_MAX 4096U
 #define TIMEOUT_MINUTES 60U
+/*
+ * What a worker may put into the job's log. An honest one stops its build log at
+ * 32 MiB; the rest is notices. A runner keeps and uploads every line.
+ */
+#define TALK_MAX (40ULL << 20)
+/* Frames looked at between two of the source; an honest worker sends one. */
+#define LOOK_MAX 64U
 
 static hm_deadline_t answer_by(void)
 {
@@ -109,9 +116,37 @@ static int on_done(struct hm_host *h, struct hm_slice body, struct hm_err *err)
 	return rc;
 }
 
+/* What is shown is counted: a log that never ends fills the runner's disk. */
+static int count_talk(struct hm_host *h, const struct hm_frame *f,
+		      struct hm_err *err)
+{
+	if (f->type != HM_F_LOG && f->type != HM_F_NOTICE)
+		return HM_OK;
+	/* A notice is a line, however little it says. */
+	h->talk += f->body.len + (f->type == HM_F_NOTICE ? 64 : 0);
+	if (h->talk > TALK_MAX)
+		return hm_fail(err, HM_E_PROTOCOL, 0,
+			       "the worker says more than %llu MiB",
+			       TALK_MAX >> 20);
+	return HM_OK;
+}
+
+static int on_tar(struct hm_host *h, struct hm_slice part, struct hm_err *err)
+{
+	/* Each part moves the time limit, so each must bring something. */
+	if (part.len == 0)
+		return hm_fail(err, HM_E_PROTOCOL, 0,
+			       "an empty part of the release tar");
+	return hm_package_add(h->package, part, err);
+}
+
 static int on_frame(struct hm_host *h, const struct hm_frame *f,
 		    struct hm_err *err)
 {
+	int rc = count_talk(h, f, err);
+
+	if (rc < 0)
+		return rc;
 	switch (f->type) {
 	case HM_F_PROGRESS:
 		return on_progress(h, f->body, err);
@@ -125,7 +160,7 @@ static int on_frame(struct hm_host *h, const struct hm_frame *f,
 		hm_progress_notice(h->progress, f->body);
 		return HM_OK;
 	case HM_F_TAR:
-		return hm_package_add(h->package, f->body, err);
+		return on_tar(h, f->body, err);
 	case HM_F_DONE:
 		return on_done(h, f->body, err);
 	case HM_F_FAILED:
@@ -147,8 +182,11 @@ static int on_frame(struct hm_host *h, const struct hm_frame *f,
 static int await(struct hm_host *h, enum hm_frame_type type,
 		 struct hm_frame *ret, struct hm_err *err)
 {
+	/* One limit for all of them: talking is no answer. */
+	hm_deadline_t by = answer_by();
+
 	for (;;) {
-		int rc = hm_wire_receive(&h->wire, answer_by(), ret, err);
+		int rc = hm_wire_receive(&h->wire, by, ret, err);
 
 		if (rc < 0 || ret->type == type)
 			return rc;
@@ -236,6 +274,14 @@ static int invocation_id(char *out, size_t size, struct hm_err *err)
 	return HM_OK;
 }
 
+static uint64_t timeout_minutes(const struct hm_host *h)
+{
+	if (h->config->timeout_minutes != 0)
+		return h->config->timeout_minutes;
+	return h->spec.timeout_minutes ? h->spec.timeout_minutes :
+					 TIMEOUT_MINUTES;
+}
+
 static int config_fill(struct hm_host *h, struct hm_msg_config *m,
 		       struct hm_err *err)
 {
@@ -255,8 +301,7 @@ static int config_fill(struct hm_host *h, struct hm_msg_config *m,
 	m->memory_mib = memory ? memory : default_memory_mib();
 	m->disk_mib = m->memory_mib;	/* all of it is RAM */
 	m->pids_max = PIDS_MAX;
-	m->timeout_minutes = c->timeout_minutes ? c->timeout_minutes :
-						  TIMEOUT_MINUTES;
+	m->timeout_minutes = timeout_minutes(h);
 	m->invocation_id = strdup(id);
 	m->limits_by = strdup(h->backend->limits_enforced_by ?
 				      h->backend->limits_enforced_by : "");
@@ -299,15 +344,17 @@ int hm_host_configure(struct hm_host *h, struct hm_err *err)
 	hm_msg_release(HM_MSG_CONFIG, &m);
 	if (rc == HM_OK)
 		rc = await(h, HM_F_READY, &frame, err);
+	if (rc == HM_E_CLOSED)
+		return hm_host_last_words(h, err);
 	return rc < 0 ? rc : hm_wire_advance(&h->wire, HM_ST_SOURCE, err);
 }
 
-/* Reads what is there without waiting. */
+/* Reads what is there without waiting; who never stops talking waits his turn. */
 static int look(void *ctx, struct hm_err *err)
 {
 	struct hm_host *h = ctx;
 
-	for (;;) {
+	for (unsigned int n = 0; n < LOOK_MAX; n++) {
 		struct pollfd p = {.fd = h->control_fd, .events = POLLIN};
 		struct hm_frame frame;
 		int rc;
@@ -320,6 +367,7 @@ static int look(void *ctx, struct hm_err *err)
 		if (rc < 0)
 			return rc;
 	}
+	return HM_OK;
 }
 
 /*
@@ -328,12 +376,12 @@ static int look(void *ctx, struct hm_err *err)
  */
 int hm_host_last_words(struct hm_host *h, struct hm_err *err)
 {
+	hm_deadline_t by = hm_deadline_in(1000);
 	struct hm_err said;
 	struct hm_frame frame;
 	int rc;
 
-	while (hm_wire_receive(&h->wire, hm_deadline_in(1000), &frame, &said) ==
-	       HM_OK) {
+	while (hm_wire_receive(&h->wire, by, &frame, &said) == HM_OK) {
 		rc = on_frame(h, &frame, &said);
 		if (rc < 0) {
 			*err = said;
@@ -357,34 +405,39 @@ int hm_host_send_source(struct hm_host *h, struct hm_err *err)
 	rc = hm_repo_stream(&h->repo, &h->commit, &sink, err);
 	if (rc == HM_OK)
 		rc = hm_wire_flush(&h->wire, answer_by(), err);
-	return rc == HM_E_CLOSED ? hm_host_last_words(h, err) : rc;
+	return rc == HM_E_CLOSED || rc == HM_E_TIMEOUT ?
+		       hm_host_last_words(h, err) : rc;
 }
 
-void hm_host_console(struct hm_host *h)
+bool hm_host_console(struct hm_host *h)
 {
 	uint8_t chunk[4096];
 	size_t n = 0, over;
 	int fd = h->backend->console(h->enclave);
 
-	if (fd < 0 || hm_io_read_some(fd, chunk, sizeof(chunk),
-				      hm_deadline_in(10), &n, NULL) < 0 ||
-	    n == 0)
-		return;
+	if (fd < 0)
+		return false;
+	if (hm_io_read_some(fd, chunk, sizeof(chunk), hm_deadline_in(10), &n,
+			    NULL) < 0)
+		return true;
+	if (n == 0)
+		return false;
 	if (h->config->verbose) {
 		hm_progress_log(h->progress, true, hm_slice(chunk, n));
-		return;
+		return true;
 	}
 	/* Kept for hm_host_last_console(): only what came last. */
 	over = h->console.len + n > h->console.max ?
 		       h->console.len + n - h->console.max : 0;
 	hm_buf_consume(&h->console, over);
 	(void)!hm_buf_add(&h->console, chunk, n, NULL);
+	return true;
 }
 
 void hm_host_last_console(struct hm_host *h)
 {
 	if (h->enclave)
-		hm_host_console(h);
+		(void)hm_host_console(h);
 	if (h->console.len == 0)
 		return;
 	hm_progress_notice(h->progress,
@@ -392,23 +445,27 @@ void hm_host_last_console(struct hm_host *h)
 	hm_progress_log(h->progress, true, hm_buf_slice(&h->console));
 }
 
-/* Silence is judged by the step: a build may be quiet for its whole limit. */
-static hm_deadline_t silence_limit(const struct hm_host *h)
+/*
+ * How long the state at hand may last. A worker that talks without getting on is
+ * as hung as a silent one, so only a new state moves the limit, or another part
+ * of the tar, which has a maximum.
+ */
+static hm_deadline_t state_limit(const struct hm_host *h)
 {
-	uint64_t minutes = h->config->timeout_minutes ?
-				   h->config->timeout_minutes : TIMEOUT_MINUTES;
+	/* Setting up, hashing and packing many GB are silent. */
+	int64_t ms = 10 * HM_HOST_ANSWER_MS;
 
-	if (h->wire.state == HM_ST_BUILDING || h->wire.state == HM_ST_LATCHED)
-		return hm_deadline_in((int64_t)minutes * 60000 + 30000);
-	/* Hashing and packing many GB is silent too. */
-	return hm_deadline_in(10 * HM_HOST_ANSWER_MS);
+	if (h->wire.state == HM_ST_BUILDING)
+		ms += (int64_t)timeout_minutes(h) * 60000;
+	return hm_deadline_in(ms);
 }
 
 int hm_host_follow(struct hm_host *h, struct hm_err *err)
 {
 	enum { CONTROL, CANCEL, CONSOLE, LANES };
 	struct pollfd fds[LANES + HM_LANES_POLLFDS];
-	hm_deadline_t limit = silence_limit(h);
+	hm_deadline_t limit = state_limit(h);
+	bool console_open = true;
 
 	while (!h->done) {
 		size_t lanes = hm_lanes_pollfds(h->lanes, fds + LANES,
@@ -418,27 +475,28 @@ int hm_host_follow(struct hm_host *h, struct hm_err *err)
 		fds[CONTROL] = (struct pollfd){h->control_fd, POLLIN, 0};
 		fds[CANCEL] = (struct pollfd){hm_io_cancel_fd(), POLLIN, 0};
 		fds[CONSOLE] = (struct pollfd){
-			h->backend->console(h->enclave), POLLIN, 0};
+			console_open ? h->backend->console(h->enclave) : -1,
+			POLLIN, 0};
 		n = poll(fds, LANES + lanes, hm_wire_pending(&h->wire) ?
 			 0 : hm_deadline_left(limit));
 		if (n < 0 && errno != EINTR)
 			return hm_fail(err, HM_E_SYSTEM, errno, "poll");
 		if (fds[CANCEL].revents != 0)
 			return hm_fail(err, HM_E_CANCELLED, 0, "cancelled");
-		if (n == 0 && !hm_wire_pending(&h->wire) &&
-		    hm_deadline_left(limit) == 0)
+		if (hm_deadline_left(limit) == 0)
 			return hm_fail(err, HM_E_TIMEOUT, 0,
-				       "the worker has said nothing for too "
-				       "long in state '%s'",
-				       hm_state_name(h->wire.state));
+				       "the worker is for too long in state "
+				       "'%s'", hm_state_name(h->wire.state));
 		if (n > 0 && fds[CONSOLE].revents != 0)
-			hm_host_console(h);
+			console_open = hm_host_console(h);
 		if (n > 0)
 			rc = hm_lanes_handle(h->lanes, fds + LANES, lanes, err);
 		if (rc < 0)
-			return rc == HM_E_CLOSED ? hm_host_last_words(h, err) : rc;
+			return rc == HM_E_CLOSED ? hm_host_last_words(h, err) :
+						   rc;
 		if (hm_wire_pending(&h->wire) ||
 		    (n > 0 && fds[CONTROL].revents != 0)) {
+			enum hm_state before = h->wire.state;
 			struct hm_frame frame;
 
 			rc = hm_wire_receive(&h->wire, answer_by(), &frame, err);
@@ -446,7 +504,8 @@ int hm_host_follow(struct hm_host *h, struct hm_err *err)
 				rc = on_frame(h, &frame, err);
 			if (rc < 0)
 				return rc;
-			limit = silence_limit(h);
+			if (h->wire.state != before || frame.type == HM_F_TAR)
+				limit = state_limit(h);
 		}
 	}
 	return HM_OK;

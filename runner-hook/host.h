@@ -38,6 +38,7 @@ struct hm_host {
 	int control_fd;
 	struct hm_buf console;		/* its end, when not shown as it came */
 	struct hm_wire wire;
+	uint64_t talk;			/* bytes of log and notices so far */
 	struct hm_egress_policy egress;
 	struct hm_lanes *lanes;
 
@@ -57,7 +58,11 @@ int hm_host_send_source(struct hm_host *h, struct hm_err *err) HM_MUST_CHECK;
 int hm_host_last_words(struct hm_host *h, struct hm_err *err) HM_MUST_CHECK;
 /* Until the worker is done or has failed. */
 int hm_host_follow(struct hm_host *h, struct hm_err *err) HM_MUST_CHECK;
-/* Console lines of the enclave, into the log when verbose, else dropped. */
-void hm_host_console(struct hm_host *h);
+/*
+ * Console lines of the enclave, into the log when verbose, else kept for
+ * hm_host_last_console(). False when there will be no more: at its end a pipe is
+ * readable for ever.
+ */
+bool hm_host_console(struct hm_host *h);
 /* When an enclave ended by itself: what it printed last, shown to the user. */
 void hm_host_last_console(struct hm_host *h);

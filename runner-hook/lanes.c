@@ -208,7 +208,8 @@ int hm_lanes_handle(struct hm_lanes *l, const struct pollfd *fds, size_t count,
 				idle_ready(l, i);
 				break;
 			}
-	return hm_lanes_fill(l, err);
+	/* Who opened none wants none: a build without network gets no lane. */
+	return l->counts.opened > 0 ? hm_lanes_fill(l, err) : HM_OK;
 }
 
 struct hm_lanes_counts hm_lanes_counts(const struct hm_lanes *l)

@@ -95,6 +95,27 @@ static void test_table(void)
 	header_refused(HM_ST_GREETED, 1, HM_F_CANCEL, 0, "at most");
 }
 
+/* A peer with always one more frame: one deadline for all of them still ends. */
+static void flood_meets_deadline(void)
+{
+	hm_deadline_t by = hm_deadline_in(100), give_up = hm_deadline_in(5000);
+	struct hm_frame f;
+	struct pair p;
+	int rc = HM_OK;
+
+	pair_open(&p, HM_ST_BUILDING);
+	while (rc == HM_OK && hm_deadline_left(give_up) > 0) {
+		if (hm_wire_send(&p.worker, HM_F_NOTICE, 0, hm_slice("x", 1),
+				 give_up, &err) < 0 ||
+		    hm_wire_flush(&p.worker, give_up, &err) < 0)
+			break;
+		rc = hm_wire_receive(&p.host, by, &f, &err);
+	}
+	fails(rc, &err, HM_E_TIMEOUT, "timed out",
+	      "and so does somebody who never stops talking");
+	pair_close(&p);
+}
+
 static void test_stream(void)
 {
 	static uint8_t big[HM_WIRE_CHUNK];
@@ -122,6 +143,7 @@ static void test_stream(void)
 	   "a body in two parts arrives as one");
 	fails(hm_wire_receive(&p.worker, hm_deadline_in(30), &f, &err), &err,
 	      HM_E_TIMEOUT, "timed out", "silence meets its deadline");
+	flood_meets_deadline();
 	(void)shutdown(p.fds[0], SHUT_WR);
 	fails(hm_wire_receive(&p.worker, hm_deadline_in(500), &f, &err), &err,
 	      HM_E_CLOSED, "source", "a host that hangs up is named with the state");
