@@ -70,6 +70,11 @@ int hm_link_notice(struct hm_link *l, struct hm_slice line, struct hm_err *err)
 	char safe[HM_ERR_MSG_MAX];
 	int rc;
 
+	if (l->notices > HM_LINK_NOTICES_MAX)
+		return HM_OK;
+	if (l->notices++ == HM_LINK_NOTICES_MAX)
+		line = hm_slice_str("there is more to notice than is shown; "
+				    "the network record has all of it");
 	(void)hm_escape(line, safe, sizeof(safe));
 	rc = hm_wire_send(&l->wire, HM_F_NOTICE, 0, hm_slice_str(safe),
 			  deadline, err);

@@ -11,10 +11,13 @@
 #define HM_LINK_TIMEOUT_MS 60000
 /* Progress at most this often: a person reads, a TCG guest pays per exit. */
 #define HM_LINK_PROGRESS_MS 200
+/* A runner makes an annotation of each; a person reads the first few. */
+#define HM_LINK_NOTICES_MAX 1000U
 
 struct hm_link {
 	struct hm_wire wire;
 	int64_t progress_at_ms;	/* when the last one went out */
+	unsigned int notices;
 };
 
 void hm_link_init(struct hm_link *l, int fd);
@@ -31,7 +34,10 @@ int hm_link_state(struct hm_link *l, enum hm_state next, const char *detail,
 int hm_link_progress(struct hm_link *l, const char *step, uint64_t done,
 		     uint64_t total, const char *unit,
 		     struct hm_err *err) HM_MUST_CHECK;
-/* One line for the user, escaped here. Best effort beyond the cap. */
+/*
+ * One line for the user, escaped here. After HM_LINK_NOTICES_MAX it says once
+ * that there are more, and then nothing: a build makes them by the thousand.
+ */
 int hm_link_notice(struct hm_link *l, struct hm_slice line,
 		   struct hm_err *err) HM_MUST_CHECK;
 /* The last thing said. Never fails: there is nobody left to tell. */

@@ -24,6 +24,11 @@
 #define START_MS 20000
 /* One list of network.json. */
 #define LIST_MAX (HM_NETWORK_JSON_MAX / 4)
+/*
+ * Messages taken before the session may look at its clock and its host again:
+ * an interceptor that was taken over may have one more ready at any time.
+ */
+#define HANDLE_MAX 256U
 
 enum list {
 	LIST_EXCHANGES,
@@ -452,7 +457,7 @@ int hm_network_handle(struct hm_network *net, hm_network_notice_fn *notice,
 	int rc = 1;
 
 	(void)err;
-	while (net->sock >= 0) {
+	for (unsigned int n = 0; net->sock >= 0 && n < HANDLE_MAX; n++) {
 		rc = hm_report_receive(net->sock, buf, sizeof(buf), &len, &fd,
 				       &gone);
 		if (rc == 0)
@@ -478,7 +483,9 @@ static void finish_process(struct hm_network *net, hm_deadline_t deadline)
 		    HM_OK)
 		lose(net, "the interceptor did not end");
 	while (net->sock >= 0) {
-		if (hm_io_wait(net->sock, POLLIN, deadline, "interceptor",
+		/* Its last word may be one of many, so the clock is asked, too. */
+		if (hm_deadline_left(deadline) == 0 ||
+		    hm_io_wait(net->sock, POLLIN, deadline, "interceptor",
 			       &err) != HM_OK) {
 			lose(net, "the interceptor did not end");
 			hm_cleanup_fd(&net->sock);

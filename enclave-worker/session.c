@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "lib/gitobject.h"
 #include "lib/log.h"
 #include "lib/num.h"
 #include "lib/path.h"
@@ -27,6 +28,11 @@
 #define SOURCE_SILENCE_MS 120000
 /* Where a locked build's record stands in the tree. */
 #define LOCK_FILE "hallmark.lock.json"
+/* 16 TiB and 65536 processors: more than any machine, and far from wrapping. */
+#define SIZE_MIB_MAX (1ULL << 24)
+#define CPUS_MAX 65536U
+/* The kernel's own limit for a 64-bit machine. */
+#define PIDS_MAX (1ULL << 22)
 
 void hm_session_phase(struct hm_session *s, const char *name, int64_t since_ms)
 {
@@ -146,6 +152,52 @@ static int runtime_check(const char *runtime, struct hm_err *err)
 		       HM_ESC(hm_slice_str(runtime)));
 }
 
+/*
+ * Numbers of the host become limits and stand in the statement; one that wraps
+ * or is cut to 32 bits on its way would be enforced as another than is signed,
+ * and 0 means "no limit" to a tmpfs.
+ */
+static int config_check(const struct hm_msg_config *c, struct hm_err *err)
+{
+	const struct {
+		const char *name;
+		uint64_t value, min, max;
+	} numbers[] = {
+		{"cpus", c->cpus, 1, CPUS_MAX},
+		{"disk_mib", c->disk_mib, 1, SIZE_MIB_MAX},
+		{"memory_mib", c->memory_mib, 1, SIZE_MIB_MAX},
+		{"pids_max", c->pids_max, 1, PIDS_MAX},
+		{"start_ms", c->start_ms, 0, HM_GIT_TIME_MAX},
+		{"started_ms", c->started_ms, 0, HM_GIT_TIME_MAX * 1000ULL},
+		{"timeout_minutes", c->timeout_minutes, 1,
+		 HM_TIMEOUT_MINUTES_MAX},
+	};
+	static const char *const backends[] = {"local", "nitro", "qemu"};
+	bool known = false;
+
+	for (size_t i = 0; i < HM_ARRAY_LEN(numbers); i++) {
+		if (numbers[i].value < numbers[i].min ||
+		    numbers[i].value > numbers[i].max)
+			return hm_fail(err, HM_E_POLICY, 0,
+				       "%s is %llu, not %llu to %llu",
+				       numbers[i].name,
+				       (unsigned long long)numbers[i].value,
+				       (unsigned long long)numbers[i].min,
+				       (unsigned long long)numbers[i].max);
+	}
+	for (size_t i = 0; i < HM_ARRAY_LEN(backends); i++)
+		known = known || strcmp(c->backend, backends[i]) == 0;
+	if (!known)
+		return hm_fail(err, HM_E_POLICY, 0, "backend '%s' is none",
+			       HM_ESC(hm_slice_str(c->backend)));
+	/* An operator may take the network away, never give it. */
+	if (c->network[0] != 0 && strcmp(c->network, "none") != 0)
+		return hm_fail(err, HM_E_POLICY, 0,
+			       "network '%s' is not for the host to choose",
+			       HM_ESC(hm_slice_str(c->network)));
+	return HM_OK;
+}
+
 static int configure(struct hm_session *s, struct hm_err *err)
 {
 	hm_deadline_t deadline = hm_deadline_in(GREETING_MS);
@@ -158,6 +210,8 @@ static int configure(struct hm_session *s, struct hm_err *err)
 		rc = hm_fail(err, HM_E_CANCELLED, 0, "cancelled by the host");
 	if (rc == HM_OK)
 		rc = hm_msg_decode(HM_MSG_CONFIG, frame.body, &s->config, err);
+	if (rc == HM_OK)
+		rc = config_check(&s->config, err);
 	if (rc == HM_OK)
 		rc = hm_git_id_parse(hm_slice_str(s->config.commit), &s->commit,
 				     err);
@@ -236,7 +290,6 @@ static int spec_check(struct hm_session *s, struct hm_err *err)
 			       "'%s'", HM_ESC(hm_slice_str(s->spec.version)),
 			       image->version);
 	s->network_mode = s->spec.network;
-	/* An operator may take the network away, never give it. */
 	if (strcmp(s->config.network, "none") == 0)
 		s->network_mode = HM_NET_NONE;
 	return HM_OK;
