@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <strings.h>
@@ -304,11 +305,13 @@ static int connect_to(const struct addrinfo *ai, hm_deadline_t deadline,
 {
 	AUTO_CLOSE int fd = socket(ai->ai_family,
 				   SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int error = 0;
+	int error = 0, on = 1;
 	socklen_t len = sizeof(error);
 
 	if (fd < 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "socket");
+	/* What comes over a lane is whole messages: holding it back costs 40 ms. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(fd, ai->ai_addr, ai->ai_addrlen) < 0) {
 		if (errno != EINPROGRESS)
 			return hm_fail(err, HM_E_SYSTEM, errno, "connect");
