@@ -119,6 +119,8 @@ static HM_NORETURN void child(struct hm_lanes *l, int lane, pid_t parent)
 	(void)signal(SIGINT, SIG_IGN);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Closed above; a number that means something else by now. */
+	hm_io_set_cancel_fd(-1);
 	_exit((int)hm_lane_serve(3, l->policy));
 }
 

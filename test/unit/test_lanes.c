@@ -2,6 +2,7 @@
 #include "runner-hook/lanes.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -233,7 +234,12 @@ static void test_ending(void)
 
 int main(void)
 {
+	int never[2];
+
 	hm_log_init("test_lanes", HM_LOG_ERROR);
+	/* As runner-hook has it: a descriptor that children do not inherit. */
+	if (pipe2(never, O_CLOEXEC) == 0)
+		hm_io_set_cancel_fd(never[0]);
 	test_serving();
 	test_ending();
 	return tap_done();
