@@ -90,6 +90,17 @@ static struct hm_json *json_signer(const struct view *v)
 	return o;
 }
 
+/* As it is; numbers that our writer has no form for make it a string. */
+static struct hm_json *json_metadata(const struct view *v)
+{
+	AUTO_BUF struct hm_buf text;
+
+	hm_buf_init(&text, 8U * HM_EIF_METADATA_MAX);
+	return hm_json_write(v->metadata, HM_JSON_COMPACT, &text, NULL) == HM_OK ?
+	       hm_json_copy(v->metadata) :
+	       hm_json_new_string(hm_buf_slice(&v->e->metadata));
+}
+
 /* The command line may be any bytes: shown escaped, whatever the form. */
 static int cmdline_text(const struct hm_eif *e, struct hm_buf *b,
 			const char **ret_text, struct hm_err *err)
@@ -115,7 +126,7 @@ static int print_json(const struct view *v, const char *cmdline,
 	if (e->has_signature)
 		(void)hm_json_set(o, "signer", json_signer(v));
 	if (v->metadata)
-		(void)hm_json_set(o, "metadata", hm_json_copy(v->metadata));
+		(void)hm_json_set(o, "metadata", json_metadata(v));
 	return hm_image_print_json(o, err);
 }
 

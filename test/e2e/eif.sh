@@ -93,6 +93,11 @@ run 0 'version 3, x86_64' 'inspect: no metadata' $I inspect "$D/version-3.eif"
 [ "$($I inspect --format json "$D/signed.eif" | jq -r '[.arch, .version, .sections[0].offset, .sections[-1].type, .cmdline, .metadata.ImageName, .signer.status, .signer.key, .measurements.PCR0] | join(" ")')" = \
 	"x86_64 4 560 signature reboot=k panic=30 t valid now P-384 $(pcr 0 "$D/signed.eif")" ]
 ok $? 'inspect as JSON'
+[ "$($I inspect --format json "$D/fraction.eif" | jq -r .metadata)" = '{"ImageName":"f","CustomMetadata":1.5}' ]
+ok $? 'metadata that our JSON cannot write are a string'
+mkfifo "$T/piped1"
+cat "$D/good.eif" >"$T/piped1" &
+run 3 'seek' 'inspect reads twice: no pipe' $I inspect "$T/piped1"
 run 4 'a second kernel' 'inspect refuses too' $I inspect "$D/bad-two-kernels.eif"
 
 # --- assemble ----------------------------------------------------------------------------
@@ -148,6 +153,9 @@ run 4 '--sign-key: ' 'a certificate for a key' $I sign --sign-key "$D/cert.pem" 
 run 4 'PEM' 'a key for a certificate' $I sign --sign-key "$D/key.pem" --sign-cert "$D/key.pem" -o "$T/t.eif" "$T/t.eif"
 run 3 '--sign-cert: ' 'no certificate' $I sign --sign-key "$D/key.pem" --sign-cert "$T/none" -o "$T/t.eif" "$T/t.eif"
 run 4 'a second kernel' 'a bad image is not signed' $I sign --sign-key "$D/key.pem" --sign-cert "$D/cert.pem" -o "$T/t.eif" "$D/bad-two-kernels.eif"
+mkfifo "$T/piped"
+cat "$D/good.eif" >"$T/piped" &
+run 3 'kernel: seek' 'sign reads twice: no pipe' $I sign --sign-key "$D/key.pem" --sign-cert "$D/cert.pem" -o "$T/t.eif" "$T/piped"
 run 2 'are needed' 'no key' $I sign -o "$T/t.eif" "$T/t.eif"
 cmp -s "$T/t.eif" "$T/before"; ok $? 'the image is untouched by what failed'
 

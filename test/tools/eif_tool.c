@@ -64,6 +64,9 @@ static void put_unsigned(void)
 	f.s[0] = fx_good().s[1];
 	put_image("cmdline-first.eif", &f);
 	f = fx_good();
+	f.s[2].data = hm_slice_str("{\"ImageName\":\"f\",\"CustomMetadata\":1.5}");
+	put_image("fraction.eif", &f);
+	f = fx_good();
 	f.s[2].offset_by = -12;
 	put_image("bad-overlap.eif", &f);
 	f = fx_good();

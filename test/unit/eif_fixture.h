@@ -236,7 +236,7 @@ struct fx_sig {
 	int more;		/* entries than one */
 	bool byte_strings, swapped, extra_key, twice, open_map, wide;
 	bool not_a_byte, tagged, trailing, short_value;
-	bool payload_trailing, three_in_payload;
+	bool payload_trailing, three_in_payload, misnamed, no_index;
 	unsigned int index;
 	int pcr_xor;
 	struct hm_slice pem, cose;	/* in place of the good ones */
@@ -270,7 +270,8 @@ static inline void fx_payload(const uint8_t pcr0[48], const struct fx_sig *bend,
 	memcpy(value, pcr0, 48);
 	value[0] ^= (uint8_t)bend->pcr_xor;
 	FX_MUST(hm_cbor_put_map(b, bend->three_in_payload ? 3 : 2, fx_e));
-	FX_MUST(hm_cbor_put_str(b, "register_index", fx_e));
+	FX_MUST(hm_cbor_put_str(b, bend->no_index ? "index" : "register_index",
+				fx_e));
 	FX_MUST(hm_cbor_put_uint(b, bend->index, fx_e));
 	FX_MUST(hm_cbor_put_str(b, "register_value", fx_e));
 	fx_put_bytes(b, hm_slice(value, bend->short_value ? 47 : 48), &plain);
@@ -322,7 +323,9 @@ static inline void fx_sign(struct fx *f, const struct fx_signer *s,
 		for (int i = 0; i < 2; i++) {
 			int which = bend->twice ? 0 : bend->swapped ? 1 - i : i;
 
-			FX_MUST(hm_cbor_put_str(b, names[which], fx_e));
+			FX_MUST(hm_cbor_put_str(
+				b, i == 1 && bend->misnamed ? "y" : names[which],
+				fx_e));
 			fx_put_bytes(b, values[which], bend);
 		}
 		if (bend->extra_key) {

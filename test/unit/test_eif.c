@@ -282,6 +282,8 @@ static void test_signature_bends(void)
 	BEND(HM_E_FORMAT, "0 signatures, not one", .more = -1);
 	BEND(HM_E_FORMAT, "a byte string where an array belongs", .byte_strings = true);
 	BEND(HM_E_FORMAT, "signature: 3 keys, not 2", .extra_key = true);
+	BEND(HM_E_FORMAT, "neither 'signing_certificate' nor 'signature'", .misnamed = true);
+	BEND(HM_E_FORMAT, "neither 'register_index' nor 'register_value'", .no_index = true);
 	BEND(HM_E_FORMAT, twice, .twice = true);
 	BEND(HM_E_FORMAT, "indefinite length is not allowed", .open_map = true);
 	BEND(HM_E_FORMAT, "not in its shortest form", .wide = true);
