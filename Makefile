@@ -60,14 +60,13 @@ LIBS_SSL := $(call pkg,libssl)
 # For tests only: the reader that we did not write.
 LIBS_ARCHIVE = $(call pkg,libarchive)
 LIBS_CURL := $(call pkg,libcurl)
-# Only sha1dc out of libgit2's static archive: see lib/gitid.c.
+# Only sha1dc out of libgit2's static archive: see lib/sha1dc.c.
 LIBS_GITHASH := $(shell $(PKG_CONFIG) --variable=libdir libgit2)/libgit2.a
 
 LIBS_hallmark := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CRYPTO)
 LIBS_enclave-worker := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_SSL) $(LIBS_CRYPTO) \
 	$(LIBS_GITHASH)
-LIBS_runner-hook := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CURL) $(LIBS_CRYPTO) \
-	$(LIBS_GITHASH)
+LIBS_runner-hook := $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CURL) $(LIBS_CRYPTO)
 LIBS_test = $(LIBS_JSON) $(LIBS_CBOR) $(LIBS_CURL) $(LIBS_SSL) $(LIBS_CRYPTO) \
 	$(LIBS_ARCHIVE) $(LIBS_GITHASH)
 
