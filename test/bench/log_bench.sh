@@ -51,7 +51,7 @@ for i in range(int(sys.argv[2])):
     with open(f"{sys.argv[1]}/{i:06d}", "wb") as f:
         f.write(i.to_bytes(8, "big") + b"x" * 481)
 P
-"$cache/bin/note-keygen" bench.example.org "$T/key" "$T/key.pub" || exit 0
+python3 test/interop/note_key.py bench.example.org "$T/key" "$T/key.pub" || exit 0
 ms() { local s; s=$(date +%s%N); "$@" >"$T/out" 2>&1 || { echo 0; return; }; echo $((($(date +%s%N) - s) / 1000000)); }
 theirs=$(ms "$oneshot" --storage_dir="$T/tessera" --private_key="$T/key" --entries="$T/e/*")
 "$O/hallmark" log init "$T/ours" --origin bench.example.org --memory '' >/dev/null
