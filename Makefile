@@ -264,4 +264,6 @@ uninstall:				## what install put there
 clean:					## remove what make made
 	rm -rf $(O) build-san build-cov
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+# cache/ holds programs that tests have built, with directories like script.d
+-include $(shell find $(O) -path $(O)/cache -prune -o -name '*.d' -type f -print \
+	2>/dev/null)

@@ -170,7 +170,7 @@ static int recover(struct hm_log_dir *d, struct hm_err *err)
 	if (!t)
 		return hm_fail(err, HM_E_NOMEM, 0, "log");
 	d->loaded = false;
-	d->dir_count = 0;
+	hm_log_drop_tiles(d);
 	for (size_t i = 0; i < PLACES; i++)
 		hm_signed_tree_init(&h.trees[i]);
 	rc = read_heads(d, &h, err);
@@ -248,7 +248,7 @@ static int add_entry(struct hm_log_dir *d, struct hm_slice entry,
 	return rc;
 }
 
-/* Everything up to the point where the tree may be signed. */
+/* All tiles of the grown tree; hm_log_commit() syncs them before it decides. */
 static int write_tiles(struct hm_log_dir *d, const struct hm_slice *entries,
 		       size_t count, struct hm_err *err)
 {
@@ -264,8 +264,6 @@ static int write_tiles(struct hm_log_dir *d, const struct hm_slice *entries,
 				   err);
 	if (rc == HM_OK)
 		rc = hm_tile_rows_partial(d->rows, since, write_tile, d, err);
-	if (rc == HM_OK)
-		rc = hm_log_sync_dirs(d, err);
 	return rc;
 }
 
@@ -300,7 +298,6 @@ static int append_locked(struct hm_log_dir *d, const struct hm_slice *entries,
 		return rc;
 	first = d->rows->size;
 	d->loaded = false;	/* until it is done */
-	d->dir_count = 0;
 	rc = write_tiles(d, entries, count, err);
 	if (rc == HM_OK)
 		rc = hm_log_sign_rows(d, &tree, err);
@@ -370,10 +367,7 @@ int hm_log_dir_cosign(struct hm_log_dir *d, struct hm_slice lines,
 	if (rc == HM_OK)	/* what a witness sent must leave it a note */
 		rc = hm_signed_tree_parse(&note, &d->key, &tree, err);
 	if (rc == HM_OK)
-		rc = hm_log_place(d, "checkpoint", hm_buf_slice(&tree.note),
-				  err);
-	if (rc == HM_OK)
-		rc = hm_log_sync_dirs(d, err);
+		rc = hm_log_put_checkpoint(d, hm_buf_slice(&tree.note), err);
 	return rc;
 }
 

@@ -26,7 +26,20 @@ int hm_log_open_dir(int at, const char *path, int *ret_fd, struct hm_err *err)
 	return HM_OK;
 }
 
-int hm_log_sync_dirs(struct hm_log_dir *d, struct hm_err *err)
+static int sync_files(struct hm_log_dir *d, struct hm_err *err)
+{
+	int rc = HM_OK;
+
+	for (size_t i = 0; i < d->file_count; i++) {
+		if (rc == HM_OK && fsync(d->files[i]) < 0)
+			rc = hm_fail(err, HM_E_SYSTEM, errno, "sync tile");
+		hm_cleanup_fd(&d->files[i]);
+	}
+	d->file_count = 0;
+	return rc;
+}
+
+static int sync_dirs(struct hm_log_dir *d, struct hm_err *err)
 {
 	for (size_t i = 0; i < d->dir_count; i++) {
 		AUTO_CLOSE int fd = -1;
@@ -42,6 +55,23 @@ int hm_log_sync_dirs(struct hm_log_dir *d, struct hm_err *err)
 	return HM_OK;
 }
 
+int hm_log_sync_tiles(struct hm_log_dir *d, struct hm_err *err)
+{
+	int rc = sync_files(d, err);
+
+	return rc == HM_OK ? sync_dirs(d, err) : rc;
+}
+
+void hm_log_drop_tiles(struct hm_log_dir *d)
+{
+	for (size_t i = 0; i < d->file_count; i++)
+		hm_cleanup_fd(&d->files[i]);
+	d->file_count = 0;
+	d->dir_count = 0;
+	/* A failed append may have left directories that nobody synced. */
+	memset(d->known, 0, sizeof(d->known));
+}
+
 static int add_dir(struct hm_log_dir *d, const char *dir, struct hm_err *err)
 {
 	for (size_t i = d->dir_count; i > 0; i--) {
@@ -49,7 +79,7 @@ static int add_dir(struct hm_log_dir *d, const char *dir, struct hm_err *err)
 			return HM_OK;
 	}
 	if (d->dir_count == HM_LOG_DIRS_MAX) {
-		int rc = hm_log_sync_dirs(d, err);
+		int rc = sync_dirs(d, err);
 
 		if (rc != HM_OK)
 			return rc;
@@ -121,37 +151,51 @@ static int make_parents(const struct hm_log_dir *d, const char *path,
 	return HM_OK;
 }
 
-/* A synced file under tmp/. Its name is free again once it has been moved. */
-static int write_temp(const struct hm_log_dir *d, struct hm_slice data,
-		      struct hm_err *err)
+/*
+ * A file under tmp/, not synced. What a crash left under its name is removed and
+ * never opened: it may be a second name of a file that is in use.
+ */
+static int write_temp(const struct hm_log_dir *d, const char *name,
+		      struct hm_slice data, int *ret_fd, struct hm_err *err)
 {
-	AUTO_CLOSE int fd = openat(d->tmp_dir, "new", O_WRONLY | O_CREAT |
-				   O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	AUTO_CLOSE int fd = -1;
 	int rc;
 
+	if (unlinkat(d->tmp_dir, name, 0) < 0 && errno != ENOENT)
+		return hm_fail(err, HM_E_SYSTEM, errno, "remove file");
+	fd = openat(d->tmp_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC |
+		    O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return hm_fail(err, HM_E_SYSTEM, errno, "create file");
 	rc = hm_io_write_all(fd, data.ptr, data.len, HM_NO_DEADLINE, err);
-	if (rc == HM_OK && fsync(fd) < 0)
-		rc = hm_fail(err, HM_E_SYSTEM, errno, "sync file");
+	if (rc == HM_OK)
+		*ret_fd = HM_TAKE_FD(fd);
 	return rc;
 }
 
-/* Writes and syncs a file under tmp/ and moves it to its public name. */
-static int put(const struct hm_log_dir *d, const char *path,
-	       struct hm_slice data, struct hm_err *err)
+/* The file's fsync is due at the next hm_log_sync_tiles(). */
+static int sync_later(struct hm_log_dir *d, int *fd, struct hm_err *err)
 {
-	int rc = write_temp(d, data, err);
+	int rc = HM_OK;
 
-	if (rc != HM_OK)
-		return hm_err_prefix(err, "'%s'", path);
-	if (renameat(d->tmp_dir, "new", d->public_dir, path) == 0)
+	if (d->file_count == HM_LOG_FILES_MAX)
+		rc = sync_files(d, err);
+	if (rc == HM_OK)
+		d->files[d->file_count++] = HM_TAKE_FD(*fd);
+	return rc;
+}
+
+static int move_in(const struct hm_log_dir *d, const char *from,
+		   const char *path, struct hm_err *err)
+{
+	if (renameat(d->tmp_dir, from, d->public_dir, path) == 0)
 		return HM_OK;
 	if (errno == ENOENT) {
-		rc = make_parents(d, path, err);
+		int rc = make_parents(d, path, err);
+
 		if (rc != HM_OK)
 			return rc;
-		if (renameat(d->tmp_dir, "new", d->public_dir, path) == 0)
+		if (renameat(d->tmp_dir, from, d->public_dir, path) == 0)
 			return HM_OK;
 	}
 	return hm_fail(err, HM_E_SYSTEM, errno, "rename '%s'", path);
@@ -160,9 +204,36 @@ static int put(const struct hm_log_dir *d, const char *path,
 int hm_log_place(struct hm_log_dir *d, const char *path, struct hm_slice data,
 		 struct hm_err *err)
 {
-	int rc = put(d, path, data, err);
+	AUTO_CLOSE int fd = -1;
+	int rc = write_temp(d, "tile", data, &fd, err);
 
+	if (rc != HM_OK)
+		return hm_err_prefix(err, "'%s'", path);
+	rc = move_in(d, "tile", path, err);
+	if (rc == HM_OK)
+		rc = sync_later(d, &fd, err);
 	return rc == HM_OK ? touch_parent(d, path, err) : rc;
+}
+
+static int stage(struct hm_log_dir *d, const char *name, struct hm_slice note,
+		 struct hm_err *err)
+{
+	AUTO_CLOSE int fd = -1;
+	int rc = write_temp(d, name, note, &fd, err);
+
+	if (rc == HM_OK)
+		rc = sync_later(d, &fd, err);
+	return rc == HM_OK ? rc : hm_err_prefix(err, "'%s'", name);
+}
+
+int hm_log_put_checkpoint(struct hm_log_dir *d, struct hm_slice note,
+			  struct hm_err *err)
+{
+	int rc = stage(d, "checkpoint", note, err);
+
+	if (rc == HM_OK)
+		rc = hm_log_sync_tiles(d, err);
+	return rc == HM_OK ? move_in(d, "checkpoint", "checkpoint", err) : rc;
 }
 
 int hm_log_read_signed(const struct hm_log_dir *d, int dir, const char *name,
@@ -188,25 +259,28 @@ int hm_log_read_signed(const struct hm_log_dir *d, int dir, const char *name,
 int hm_log_commit(struct hm_log_dir *d, struct hm_slice note,
 		  struct hm_err *err)
 {
-	int rc = write_temp(d, note, err);
+	int rc = stage(d, "signed", note, err);
 
-	if (rc == HM_OK &&
-	    (renameat(d->tmp_dir, "new", d->dir, "signed") < 0 ||
-	     fsync(d->dir) < 0))
-		rc = hm_fail(err, HM_E_SYSTEM, errno, "replace");
+	if (rc == HM_OK)
+		rc = stage(d, "checkpoint", note, err);
+	if (rc == HM_OK)
+		rc = hm_log_sync_tiles(d, err);
 	if (rc != HM_OK)
-		return hm_err_prefix(err, "'signed'");
+		return rc;
+	/* All that the note signs is on disk, and so is the note: decide. */
+	if (renameat(d->tmp_dir, "signed", d->dir, "signed") < 0 ||
+	    fsync(d->dir) < 0)
+		return hm_fail(err, HM_E_SYSTEM, errno, "replace 'signed'");
 	if (d->memory_dir >= 0)
 		rc = hm_file_write_atomic(d->memory_dir, d->memory_name, note,
 					  0644, err);
 	if (rc != HM_OK)
 		return hm_err_prefix(err, "memory of signed trees");
 	/*
-	 * Whole at any time, but not worth a wait for its directory: should the
-	 * power cut take the name back to an older checkpoint, DIR/signed brings
-	 * the newest one again.
+	 * Its directory is not waited for. Should the power cut take the name
+	 * back to an older checkpoint, DIR/signed brings the newest one again.
 	 */
-	return put(d, "checkpoint", note, err);
+	return move_in(d, "checkpoint", "checkpoint", err);
 }
 
 int hm_log_lock(const struct hm_log_dir *d, hm_deadline_t deadline,

@@ -11,6 +11,8 @@
 #define HM_LOG_DIRS_MAX 64
 /* Leaf directories that an append alternates between: one for each level. */
 #define HM_LOG_KNOWN_DIRS 16
+/* Tiles that wait for one fsync of all of them; a small batch has fewer. */
+#define HM_LOG_FILES_MAX 16
 
 struct hm_log_dir {
 	int dir, public_dir, tmp_dir;
@@ -23,6 +25,8 @@ struct hm_log_dir {
 	struct hm_buf entries;		/* of the entries tile not yet full */
 	char dirs[HM_LOG_DIRS_MAX][HM_TILE_PATH_MAX];
 	size_t dir_count;
+	int files[HM_LOG_FILES_MAX];	/* written and named, not synced */
+	size_t file_count;
 	/* Directories that are known to be on disk with all above them. */
 	char known[HM_LOG_KNOWN_DIRS][HM_TILE_PATH_MAX];
 	size_t known_next;
@@ -31,13 +35,22 @@ struct hm_log_dir {
 int hm_log_open_dir(int at, const char *path, int *ret_fd,
 		    struct hm_err *err) HM_MUST_CHECK;
 /*
- * Writes a file of the public part under tmp/, syncs it and moves it to its
- * name. The directory is synced by hm_log_sync_dirs().
+ * Writes a tile under tmp/ and moves it to its name. Not on disk before
+ * hm_log_sync_tiles(), which several tiles share: that is what makes single
+ * appends fast, and until then nothing is signed that needs them.
  */
 int hm_log_place(struct hm_log_dir *d, const char *path, struct hm_slice data,
 		 struct hm_err *err) HM_MUST_CHECK;
-int hm_log_sync_dirs(struct hm_log_dir *d, struct hm_err *err) HM_MUST_CHECK;
-/* Makes a signed tree the log's: decided, remembered, published. */
+int hm_log_sync_tiles(struct hm_log_dir *d, struct hm_err *err) HM_MUST_CHECK;
+/* Forgets what an append that failed has left to sync. */
+void hm_log_drop_tiles(struct hm_log_dir *d);
+/* Replaces public/checkpoint by a file that was synced first. */
+int hm_log_put_checkpoint(struct hm_log_dir *d, struct hm_slice note,
+			  struct hm_err *err) HM_MUST_CHECK;
+/*
+ * Syncs the tiles and makes the tree that the note signs the log's: decided
+ * (DIR/signed), remembered, published.
+ */
 int hm_log_commit(struct hm_log_dir *d, struct hm_slice note,
 		  struct hm_err *err) HM_MUST_CHECK;
 /* HM_E_TIMEOUT when another process holds it; closing gives it back. */

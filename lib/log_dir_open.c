@@ -88,6 +88,7 @@ void hm_log_dir_free(struct hm_log_dir *d)
 {
 	if (!d)
 		return;
+	hm_log_drop_tiles(d);
 	hm_cleanup_fd(&d->dir);
 	hm_cleanup_fd(&d->public_dir);
 	hm_cleanup_fd(&d->tmp_dir);

@@ -227,6 +227,8 @@ class Disk:
             n = self.lookup(a)
             self.change(a, None)
             self.change(b, n)
+        elif op == "link":
+            self.change(b, self.lookup(a))
         elif op in ("unlink", "rmdir"):
             self.change(a, None)
         elif op == "fsync":

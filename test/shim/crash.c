@@ -215,6 +215,22 @@ int renameat(int from_dir, const char *from, int to_dir, const char *to)
 	return rc;
 }
 
+int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
+{
+	char a[PATH_MAX], b[PATH_MAX];
+	int rc;
+
+	if (mode == OFF || !full_path(from_dir, from, a) ||
+	    !full_path(to_dir, to, b))
+		return REAL(linkat)(from_dir, from, to_dir, to, flags);
+	if (strikes(false, true))
+		return -1;
+	rc = REAL(linkat)(from_dir, from, to_dir, to, flags);
+	if (mode == TRACE && rc == 0)
+		record("link", a, b, NULL, 0);
+	return rc;
+}
+
 int mkdirat(int dir, const char *path, mode_t m)
 {
 	char full[PATH_MAX];
