@@ -40,9 +40,11 @@ static struct hm_json *subjects(const struct hm_artifacts *files)
 static struct hm_json *verifier(void)
 {
 	struct hm_json *o = hm_json_new_object();
+	struct hm_json *version = hm_json_new_object();
 
-	/* No "version": in-toto's own protobuf class does not know it. */
+	(void)hm_json_set(version, "hallmark", hm_json_new_str(HM_VERSION));
 	(void)hm_json_set(o, "id", hm_json_new_str(VSA_VERIFIER));
+	(void)hm_json_set(o, "version", version);
 	return o;
 }
 
