@@ -10,26 +10,7 @@ trap 'rm -rf "$T"' EXIT
 export HOME=$T
 SIZE=${HM_BENCH_BYTES:-1000000000}
 
-# best N COMMAND...: the fastest of N runs, in microseconds, and its peak KiB.
-best() {
-	python3 - "$@" <<'P'
-import os, resource, subprocess, sys, time
-n, cmd = int(sys.argv[1]), sys.argv[2:]
-least, peak = None, 0
-for _ in range(n):
-    start = time.perf_counter()
-    pid = os.posix_spawnp(cmd[0], cmd, os.environ, file_actions=[
-        (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0)])
-    _, status, usage = os.wait4(pid, 0)
-    took = time.perf_counter() - start
-    if status != 0:
-        sys.exit(f"{cmd[0]} failed: {status}")
-    least = took if least is None else min(least, took)
-    peak = max(peak, usage.ru_maxrss)
-print(int(least * 1e6), peak)
-P
-}
+best() { "$BIN/test/tools/timed" "$@"; }	# N COMMAND: microseconds, peak KiB
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
 # --- 1 GB ---------------------------------------------------------------------------
