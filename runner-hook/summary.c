@@ -148,6 +148,9 @@ int hm_summary_write(const struct hm_host *h, struct hm_err *err)
 	if (repository.len > 0)
 		(void)printf(" --repo %s", HM_ESC(repository));
 	(void)printf(" --source-digest %s", commit);
+	if (strcmp(h->config->config_path, "build.json") != 0)
+		(void)printf(" --config-path %s",
+			     HM_ESC(hm_slice_str(h->config->config_path)));
 	if (local)
 		(void)printf(" --trust-root %s/root.pem",
 			     HM_ESC(hm_slice_str(h->config->dev_root)));

@@ -24,6 +24,24 @@ static int refuse_source(struct hm_case *c, struct hm_err *err, const char *what
 			 "(none named)", HM_ESC(hm_slice_str(wanted)));
 }
 
+/*
+ * A commit may hold many files that parse as a build file (a fixture, a vendored
+ * project), and the host says which one the worker reads. Only the usual one may
+ * go without saying.
+ */
+static int check_config_path(struct hm_case *c, struct hm_err *err)
+{
+	const char *want = c->want->config_path, *is =
+		c->v->provenance.facts.config_path;
+
+	if (c->want->any_source)
+		return HM_OK;
+	if (!want)
+		want = "build.json";
+	return strcmp(want, is) == 0 ? HM_OK :
+	       refuse_source(c, err, "build file", is, want);
+}
+
 static int check_flags(struct hm_case *c, const char *repository,
 		       struct hm_err *err)
 {
@@ -42,7 +60,7 @@ static int check_flags(struct hm_case *c, const char *repository,
 	}
 	if (want->ref && strcmp(want->ref, f->ref) != 0)
 		return refuse_source(c, err, "ref", f->ref, want->ref);
-	return HM_OK;
+	return check_config_path(c, err);
 }
 
 static int check_policy_source(struct hm_case *c, const char *repository,

@@ -155,6 +155,7 @@ static int load_source(const struct hm_flags *f, struct hm_settings *s,
 	} else if (f->source_ref) {
 		want->ref = f->source_ref;
 	}
+	want->config_path = f->config_path;
 	want->any_source = f->any_source;
 	if (f->any_source && (want->repositories.count > 0 ||
 			      want->has_commit || want->ref))

@@ -11,7 +11,7 @@
 struct hm_flags {	/* filled by the command line */
 	struct hm_cli_list repositories, owners, bundles, trust_roots;
 	struct hm_cli_list images, endorser_keys, log_keys;
-	const char *source_digest, *source_ref, *source_tag;
+	const char *source_digest, *source_ref, *source_tag, *config_path;
 	const char *policy, *image_index, *builder_id, *nonce, *digest;
 	const char *pcr[HM_IMAGE_PCRS];
 	uint64_t endorser_threshold;

@@ -82,6 +82,11 @@ struct hm_expect {
 	bool has_commit;
 	struct hm_git_id commit;
 	const char *ref;			/* NULL = any */
+	/*
+	 * Which file of the commit said what to run; NULL = "build.json". The
+	 * host chooses it, so any other must be expected by name.
+	 */
+	const char *config_path;
 
 	const struct hm_image_index *index;	/* opened: endorsed; or NULL */
 	bool index_failed;			/* index_problem says why */

@@ -89,6 +89,15 @@ if [ -n "${HM_SLOW:-}" ]; then
 	ok $? 'a build that takes too long is ended and says which limit' "$T/long.log"
 fi
 
+# The host says which file of the commit is the build file; any but build.json
+# must be expected by name.
+mkdir -p "$T/other/fixtures"; printf '{"language":"c","input":{"cmd":"echo evil >out","network":"none"},"output":{"files":["out"]}}' >"$T/other/fixtures/b.json"
+project other 'echo good >out' out
+build other --config fixtures/b.json && ! verify other && grep -q 'build file' "$T/other.verify"
+ok $? 'another build file of the same commit is refused' "$T/other.verify"
+verify other --config-path fixtures/b.json
+ok $? 'unless it is expected by name' "$T/other.verify"
+
 # Everything that Git can hold: links, modes, odd names, an empty tree, SHA-256.
 mkdir -p "$T/odd/sub dir"; printf 'x' >"$T/odd/sub dir/fi le"; ln -s 'sub dir/fi le' "$T/odd/ln"
 printf '#!/bin/sh\necho run\n' >"$T/odd/run.sh"; chmod 755 "$T/odd/run.sh"
