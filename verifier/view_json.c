@@ -4,6 +4,8 @@
  * "verified" say which of its parts are facts. Text from outside goes in as JSON
  * strings, and nothing is pasted.
  */
+#include <stdio.h>
+
 #include "lib/hex.h"
 #include "lib/when.h"
 #include "verifier/view.h"

@@ -137,18 +137,21 @@ static void bend_provenance_garbage(struct rk *k)
 
 static void bend_evidence_not_intoto(struct rk *k)
 {
+	hm_dsse_release(&k->de);
 	RK_MUST(hm_dsse_sign(k->key, HM_PAYLOAD_INTOTO,
 			     hm_slice_str("{\"a\":1}"), &k->de, err));
 }
 
 static void bend_evidence_type(struct rk *k)
 {
+	hm_dsse_release(&k->de);
 	RK_MUST(hm_dsse_sign(k->key, "application/other", hm_buf_slice(&k->e),
 			     &k->de, err));
 }
 
 static void bend_provenance_type(struct rk *k)
 {
+	hm_dsse_release(&k->ds);
 	RK_MUST(hm_dsse_sign(k->key, "application/other", hm_buf_slice(&k->s),
 			     &k->ds, err));
 }
