@@ -71,7 +71,7 @@ static const struct {
 		"times contradict each other, lie in the future, or the build "
 		"is too old" },
 	[HM_R_SOURCE] = { "source", 23,
-		"it was built from another repository, commit or ref" },
+		"it was built from another repository, commit, ref or build file" },
 	[HM_R_ENVIRONMENT] = { "environment", 24,
 		"builder, sandbox or network mode is not an allowed one" },
 	[HM_R_LOG] = { "log", 25,

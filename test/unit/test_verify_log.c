@@ -38,7 +38,7 @@ static struct how {
 	bool for_s;		/* into S's bundle instead */
 	int witnesses;		/* how many of the two cosign */
 	int64_t seen_ms;	/* when they do */
-	bool bad_witness;	/* the line of the first is damaged */
+	bool bad_witness;	/* cosigns something else */
 } how;
 
 static struct hm_json *make_entry(struct rk *k)
@@ -61,12 +61,12 @@ static struct hm_json *make_entry(struct rk *k)
 				    &text, err));
 	RK_MUST(hm_note_sign(hm_buf_slice(&text), &keys[LOG], &note, err));
 	for (int i = 0; i < how.witnesses; i++)
-		RK_MUST(hm_note_cosign(hm_buf_slice(&text),
+		RK_MUST(hm_note_cosign(how.bad_witness ?
+				       hm_slice_str("other\n1\nAAAA\n") :
+				       hm_buf_slice(&text),
 				       &keys[WITNESS_1 + i],
 				       (uint64_t)(how.seen_ms / 1000 + i), &note,
 				       err));
-	if (how.bad_witness)
-		note.data[note.len - 6] ^= 1;
 	e.leaf = hm_buf_slice(&leaf);
 	e.path = (struct hm_merkle_path){ { first }, 1 };
 	e.checkpoint = hm_buf_slice(&note);
@@ -226,7 +226,7 @@ static void test_policies(void)
 	check("a witness before the build",
 	      WITH(.witnesses = 1, .seen_ms = RK_NOW - 3 * RK_HOUR),
 	      WANT(.policy = both), HM_R_LOG, "older than the document");
-	check("a witness whose line is damaged",
+	check("a witness of something else",
 	      WITH(.witnesses = 1, .seen_ms = RK_NOW, .bad_witness = true),
 	      WANT(.policy = both), HM_R_LOG, "");
 	snprintf(both, sizeof(both), "\"log\":{\"keys\":[\"%s\"]},"
