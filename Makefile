@@ -181,17 +181,17 @@ deps:					## install missing Debian packages
 # These two stand in the README: they install what is missing by themselves.
 demo:					## build, run the main job, verify it
 	@test/deps build
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@O=$(O) test/demo
 
 test:					## the fast suite (under 4 minutes)
 	@test/deps
-	@$(MAKE) --no-print-directory -s all test-bins lint
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all test-bins lint
 	@O=$(O) test/run fast
 
 test-slow:				## real projects, interop, sweeps
 	@test/deps slow
-	@$(MAKE) --no-print-directory -s all test-bins
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all test-bins
 	@O=$(O) test/run slow
 
 check-unit: $(UNIT)			## unit tests only
