@@ -2,7 +2,7 @@
  * The dozen functions of libcbor that lib/cbor.c calls, for the static program
  * only: Debian ships no static libcbor. One head is decoded and handed over;
  * nothing is allocated and nothing is remembered. `make static` runs the CBOR
- * and document tests against this file, and the fuzz corpus through both.
+ * and document tests against this file.
  * What it distrusts: the input, of which it reads no byte past `size`.
  */
 #include <cbor.h>

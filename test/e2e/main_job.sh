@@ -82,12 +82,6 @@ mkdir "$T/net" && cat >"$T/net/build.json" <<'J'
 J
 commit net; build net --network none
 ok $? '--network none leaves loopback only, whatever build.json says' "$T/net.log"
-mkdir "$T/long" && printf '{"language":"c","input":{"cmd":"sleep 100","timeout_minutes":1},"output":{"files":["out"]}}' >"$T/long/build.json"
-commit long
-if [ -n "${HM_SLOW:-}" ]; then
-	build long; [ $? = 3 ] && grep -q 'longer than its limit' "$T/long.log"
-	ok $? 'a build that takes too long is ended and says which limit' "$T/long.log"
-fi
 
 # The host says which file of the commit is the build file; any but build.json
 # must be expected by name.
